@@ -1,0 +1,209 @@
+"""`python -m engine evaluate`: scores of forecasts of the test runs, lead by lead, beside the baselines."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import DataError, RequestError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from engine.datasets.base import Dataset, Run
+
+HELP = "score forecasts of known runs by lead, beside persistence and climatology"
+
+SPLITS = ("test", "ood", "validation")
+REQUEST_FIELDS = (
+    "model",
+    "members",
+    "schedule",
+    "solver",
+    "last_step",
+    "noise",
+    "refine",
+    "precision",
+    "seed",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the verb."""
+    parser.add_argument("--dataset", required=True)
+    parser.add_argument("--split", default="test", choices=SPLITS, help="validation needs the simulated runs")
+    parser.add_argument("--runs", default="all", help="all, or the numbers of runs in the split, such as 0,2")
+    parser.add_argument("--starts", help="start frames, such as 0,16 (default: the data set's own)")
+    parser.add_argument("--steps", type=int, help="at most this many steps (default: to the end of the run)")
+    parser.add_argument("--model", help="name or folder of a checkpoint (default: the data set's own)")
+    parser.add_argument("--members", type=int)
+    parser.add_argument("--schedule")
+    parser.add_argument("--solver")
+    parser.add_argument("--last-step")
+    parser.add_argument("--noise", help="independent, step, window or a correlation")
+    parser.add_argument("--refine", action=argparse.BooleanOptionalAction, help="refine the outputs")
+    parser.add_argument("--precision")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--no-cache", action="store_true", help="neither use nor store member windows")
+    parser.add_argument("--paper-convention", action="store_true", help="biased CRPS, uncorrected spread")
+    parser.add_argument("--every", type=int, default=8, help="print every N-th lead")
+    parser.add_argument("--out", type=Path, help="write every run, start, lead and channel to this CSV file")
+    parser.add_argument(
+        "--fit-baselines",
+        action="store_true",
+        help="forecast nothing; renew the table of baseline scores from the simulated training runs",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluate, or fit the baselines, and print what came out."""
+    from engine.datasets import get_dataset
+
+    dataset = get_dataset(arguments.dataset)
+    if arguments.fit_baselines:
+        return _fit_baselines(dataset)
+    scores = _evaluate(dataset, arguments)
+    convention = "paper" if arguments.paper_convention else "fair"
+    print("\n".join(report(scores, convention=convention, every=arguments.every)))
+    if arguments.out is not None:
+        _write_csv(scores, arguments.out)
+    return 0
+
+
+def report(scores: "xr.Dataset", *, convention: str = "fair", every: int = 8) -> list[str]:
+    """The lines of the score table: by lead with channels joined, then over all leads by start and channel."""
+    from engine.evaluation import CONVENTIONS, across_channels, by_lead, overall
+
+    leads = across_channels(by_lead(scores, convention=convention))
+    shown = leads.sel(lead=[lead for lead in leads["lead"].values if lead % every == 0])
+    lines = [CONVENTIONS[convention].description + "; channels joined in physical units", _header(scores)]
+    lines += [_line(f"lead {lead:g}", shown.sel(lead=lead)) for lead in shown["lead"].values]
+    for start in scores["start"].values:
+        part = overall(scores.sel(start=[start]), convention=convention)
+        lines.append(_line(f"from frame {start}", across_channels(part)))
+    whole = overall(scores, convention=convention)
+    lines.append(_line("all", across_channels(whole)))
+    lines += [_line(f"all, {channel}", whole.sel(channel=channel)) for channel in whole["channel"].values]
+    if "training_runs" in scores.attrs:
+        lines.append(f"baselines fitted on {scores.attrs['training_runs']} training runs")
+    else:
+        lines.append(
+            "no baselines: they are not bundled for these runs and starts, nor are there training runs"
+        )
+    return lines
+
+
+def select_runs(dataset: "Dataset", split: str, wanted: str) -> list["Run"]:
+    """The runs of a split by their numbers in it. Raises RequestError for a number that is not there."""
+    from engine.datasets.simulated import load_simulated, simulated_dir, simulated_files
+
+    if split == "validation":
+        files = simulated_files(simulated_dir(dataset.name, "validation"))
+        return [load_simulated(files[number]) for number in _numbers(wanted, len(files), dataset.name, split)]
+    names = [name for name in dataset.runs() if name.startswith("ood-") == (split == "ood")]
+    return [dataset.load(names[number]) for number in _numbers(wanted, len(names), dataset.name, split)]
+
+
+def _evaluate(dataset: "Dataset", arguments: argparse.Namespace) -> "xr.Dataset":
+    from dataclasses import replace
+
+    from engine.baselines import START_FRAMES
+    from engine.cache import default_cache
+    from engine.evaluation import evaluate
+    from engine.forecasting import ForecastRequest, forecast_from, resolve
+
+    given = {
+        name: getattr(arguments, name) for name in REQUEST_FIELDS if getattr(arguments, name) is not None
+    }
+    request = resolve(ForecastRequest(dataset.name, **given))
+    runs = select_runs(dataset, arguments.split, arguments.runs)
+    starts = START_FRAMES[dataset.name] if arguments.starts is None else _whole_numbers(arguments.starts)
+    cache = None if arguments.no_cache else default_cache()
+
+    def forecast(run: "Run", start: int, steps: int) -> "xr.Dataset":
+        wanted = replace(request, steps=steps)
+        return forecast_from(run, start, wanted, cache=cache, device=arguments.device)
+
+    print(
+        f"{dataset.name}, model {request.model}: {request.members} members, {len(runs)} run(s)"
+        f" ({arguments.split}) from frame(s) {', '.join(map(str, starts))}; schedule {request.schedule}, solver {request.solver},"
+        f" noise {request.noise}, {request.precision}"
+    )
+    return evaluate(dataset, runs, starts, forecast, steps=arguments.steps, done=_say_done)
+
+
+def _fit_baselines(dataset: "Dataset") -> int:
+    from engine.baselines import fit_table, load_training
+
+    training = load_training(dataset)
+    table = fit_table(dataset, training)
+    print(f"baselines fitted on {table.attrs['training_runs']} training runs; CRPS over all runs and leads:")
+    for name in table["baseline"].values:
+        one = table["crps"].sel(baseline=name).mean(("run", "start"))
+        print(f"  {name:12}{float(one.mean()):.5f}")
+    return 0
+
+
+def _header(scores: "xr.Dataset") -> str:
+    baselines = [f"{name} CRPS" for name in scores.get("baseline", ())] if "baseline" in scores.coords else []
+    titles = ["CRPS", "RMSE", "spread/RMSE", "(pooled)", *map(str, baselines), "ratio to better"]
+    return " " * 16 + "".join(f"{title:>18}" for title in titles)
+
+
+def _line(label: str, row: "xr.Dataset") -> str:
+    values = [float(row["crps"]), float(row["rmse"]), float(row["ratio"])]
+    values.append(float(row["pooled_ratio"]) if "pooled_ratio" in row else float(row["ratio"]))
+    if "baseline_crps" in row:
+        values += [*map(float, row["baseline_crps"]), float(row["crps"] / row["baseline_crps"].min())]
+    else:
+        values.append(float("nan"))
+    return f"{label:16}" + "".join(f"{_number(value):>18}" for value in values)
+
+
+def _number(value: float) -> str:
+    return "-" if value != value else f"{value:.5f}"
+
+
+def _numbers(wanted: str, count: int, dataset: str, split: str) -> list[int]:
+    if count == 0:
+        raise DataError(
+            f"There are no {split} runs of {dataset};"
+            f" make them with python -m engine simulate {dataset} --split {split}."
+        )
+    if wanted == "all":
+        return list(range(count))
+    numbers = _whole_numbers(wanted)
+    if not all(0 <= number < count for number in numbers):
+        raise RequestError(
+            f"runs is {wanted!r}, but the {split} split of {dataset} has runs 0 to {count - 1}."
+        )
+    return numbers
+
+
+def _whole_numbers(text: str) -> list[int]:
+    try:
+        return sorted({int(word) for word in text.split(",")})
+    except ValueError:
+        raise RequestError(f"{text!r} is no list of whole numbers; give one such as 0,16.") from None
+
+
+def _write_csv(scores: "xr.Dataset", path: Path) -> None:
+    flat = scores.drop_vars(["baseline_crps", "baseline_mse", "baseline"], errors="ignore")
+    if "baseline" in scores.coords:
+        for name in scores["baseline"].values:
+            for score in ("crps", "mse"):
+                flat[f"{name}_{score}"] = scores[f"baseline_{score}"].sel(baseline=name, drop=True)
+    try:
+        flat.to_dataframe().dropna(subset=["mse"]).to_csv(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be written ({error.strerror}); name another file.") from error
+
+
+def _say_done(finished: int, wanted: int) -> None:
+    print(
+        f"\r{finished} of {wanted} forecasts",
+        end="\n" if finished == wanted else "",
+        file=sys.stderr,
+        flush=True,
+    )

@@ -1,0 +1,47 @@
+"""The bundled runs on disk: which there are, and each opened once per process."""
+
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.datasets.base import Run
+from engine.errors import DataError
+from engine.folders import bundled_dir
+
+if TYPE_CHECKING:
+    from engine.datasets.base import Dataset
+
+_OPENED: dict[tuple[str, str], Run] = {}
+_RUN_FILE = re.compile(r"(test|ood)-(\d+)\.nc")
+
+
+@lru_cache
+def test_runs(dataset: str) -> tuple[str, ...]:
+    """Names of the bundled test runs, in order."""
+    return tuple(name for name in bundled_runs(dataset) if not name.startswith("ood-"))
+
+
+@lru_cache
+def bundled_runs(dataset: str) -> tuple[str, ...]:
+    """Names of the bundled runs: `"0"`, `"1"` … of the test split, then `"ood-0"` …"""
+    found = [match for path in (bundled_dir() / dataset).glob("*.nc") if (match := _RUN_FILE.fullmatch(path.name))]
+    ordered = sorted(found, key=lambda match: (match[1] == "ood", int(match[2])))
+    return tuple(match[2] if match[1] == "test" else f"ood-{match[2]}" for match in ordered)
+
+
+def run_path(dataset: str, run: str) -> Path:
+    """The file of a bundled run."""
+    return bundled_dir() / dataset / (f"{run}.nc" if run.startswith("ood-") else f"test-{run}.nc")
+
+
+def load_bundled(dataset: "Dataset", run: str) -> Run:
+    """A bundled run, kept in memory once read. Raises DataError where there is none of that name."""
+    if run not in bundled_runs(dataset.name):
+        raise DataError(f"{dataset.name} has no run {run!r}; it has {', '.join(bundled_runs(dataset.name)) or 'none'}.")
+    key = (dataset.name, run)
+    if key not in _OPENED:
+        from engine.datasets.netcdf import read_run  # training does without xarray and netCDF4
+
+        _OPENED[key] = read_run(run_path(dataset.name, run), dataset)
+    return _OPENED[key]

@@ -1,0 +1,78 @@
+"""Flow past four obstacles in a channel: two-dimensional incompressible Navier-Stokes, Re of the order of 100.
+
+The set-up is that of nn-benchmark (Otness et al. 2021, arXiv 2108.07799), which the DYffusion paper uses.
+"""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.datasets import files
+from engine.datasets.base import Axis, Channel, InitialCondition, Mirror, Run, ordered_initial_conditions
+
+HEIGHT = 0.41
+INFLOW_SPEED = 1.0
+RAMP_RATE = 5.0
+FRAMES = 65
+
+
+class NavierStokes:
+    """The test runs that come with the project, and the boundary conditions of the channel."""
+
+    name = "navier-stokes"
+    title = "Navier–Stokes: flow past obstacles"
+    channels = (
+        Channel("u", "m s-1", "velocity along the channel"),
+        Channel("v", "m s-1", "velocity across the channel"),
+        Channel("p", "m2 s-2", "pressure over density"),
+    )
+    static_channels = ("fixed", "obstacle")
+    axes = (
+        Axis("y", np.round(0.01 * np.arange(42), 2), "m", "distance across the channel"),
+        Axis("x", np.round(0.01 * np.arange(221), 2), "m", "distance along the channel"),
+    )
+    horizon = 16
+    default_steps = 64
+    time_step = 0.08
+    time_units = "s"
+    mirror = Mirror(axis=-2, negated=(1,))
+
+    def runs(self) -> tuple[str, ...]:
+        """Names of the bundled runs: the test split, then those out of distribution."""
+        return files.bundled_runs(self.name)
+
+    def load(self, run: str) -> Run:
+        """The named run. Raises DataError where it is unknown or its file is absent or damaged."""
+        return files.load_bundled(self, run)
+
+    def initial_conditions(self) -> tuple[InitialCondition, ...]:
+        """Those of the test split: frame 0 of each run first, then run-major through the frames."""
+        return ordered_initial_conditions(files.test_runs(self.name), FRAMES)
+
+    def scored(self, run: Run) -> np.ndarray:
+        """Fluid cells: all outside the obstacles and off the walls and the inlet."""
+        return run.static[0] == 0
+
+    def background(self) -> np.ndarray:
+        """Nothing is taken off before a network sees a state."""
+        return np.zeros((3, 1, 1), np.float32)
+
+    def constrain(self, x: Tensor, *, static: Tensor, initial: Tensor, time: Tensor | float) -> Tensor:
+        """No slip at walls and obstacles, no pressure inside obstacles, the parabolic inflow at x = 0."""
+        fixed, obstacle = static[..., :1, :, :], static[..., 1:2, :, :]
+        held = torch.cat([fixed, fixed, obstacle], dim=-3).expand_as(x) > 0
+        x = torch.where(held, x.new_zeros(()), x)
+        inflow = inflow_profile(x.shape[-2], time).to(x)  # (…, y)
+        u = torch.cat([inflow.expand(x.shape[0], -1)[..., None], x[:, 0, :, 1:]], dim=-1)
+        return torch.cat([u[:, None], x[:, 1:]], dim=1)
+
+
+def inflow_profile(rows: int, time: Tensor | float) -> Tensor:
+    """u at the inlet in m/s, (…, y): U · 4y(H−y)/H² · (1 − e^(−5t))."""
+    y = torch.linspace(0.0, HEIGHT, rows, dtype=torch.float64)
+    parabola = INFLOW_SPEED * 4 * y * (HEIGHT - y) / HEIGHT**2
+    if isinstance(time, Tensor):
+        return parabola * (1 - torch.exp(-RAMP_RATE * time.double().cpu()))[..., None]
+    return parabola * (1 - math.exp(-RAMP_RATE * time))

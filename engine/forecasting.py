@@ -1,0 +1,178 @@
+"""The one orchestrator: from a request to an ensemble forecast, window by window and member by member."""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from engine.datasets import Run, get_dataset
+from engine.datasets.base import parse_initial_condition
+from engine.errors import Cancelled
+from engine.loading import load_pair
+from engine.member_windows import MemberWindows, Plan
+from engine.requests import (
+    ForecastRequest,
+    ResolvedRequest,
+    calls_per_member,
+    card_of,
+    output_leads,
+    resolve,
+    schedule_of,
+    window_calls,
+)
+from engine.results import forecast_dataset, static_dataset, truth_dataset
+
+if TYPE_CHECKING:
+    from engine.cache import ArrayCache
+
+__all__ = [
+    "ForecastRequest",
+    "Progress",
+    "calls_per_member",
+    "forecast",
+    "forecast_from",
+    "output_leads",
+    "resolve",
+    "run",
+    "static_fields",
+    "truth",
+    "truth_from",
+    "window_calls",
+]
+
+BATCH_CELLS = 300_000
+"""Grid cells of all members that one network call sees at most; larger ensembles run in several batches."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a forecast has come; a call is one network call for a batch of members."""
+
+    members_done: int
+    members: int
+    window: int
+    windows: int
+    calls_done: int
+    calls_total: int
+
+
+def forecast(
+    request: ForecastRequest,
+    *,
+    cache: "ArrayCache | None" = None,
+    device: str = "auto",
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> xr.Dataset:
+    """Run a request to its end.
+
+    Returns dims (member, lead, y, x), one float32 variable per channel with its units; `lead` counts data steps
+    from the initial condition, which stands beside as `<variable>_init`. With a cache, finished member windows
+    are stored and reused. Raises RequestError, DataError or CheckpointError in one sentence; Cancelled where
+    `cancelled()` turns true, which is asked after every sampling step.
+    """
+    resolved = resolve(request)
+    return forecast_from(
+        *_initial_condition(resolved),
+        resolved,
+        cache=cache,
+        device=device,
+        progress=progress,
+        cancelled=cancelled,
+    )
+
+
+def forecast_from(
+    trajectory: Run,
+    frame: int,
+    request: ForecastRequest,
+    *,
+    cache: "ArrayCache | None" = None,
+    device: str = "auto",
+    progress: Callable[[Progress], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> xr.Dataset:
+    """`forecast` from a frame of any run, bundled or not; the request's init is not looked at."""
+    steps = run(trajectory, frame, resolve(request), cache=cache, device=device)
+    while True:
+        try:
+            reached = next(steps)
+        except StopIteration as finished:
+            return finished.value
+        if progress is not None:
+            progress(reached)
+        if cancelled is not None and cancelled():
+            raise Cancelled("The forecast was cancelled; what had finished stays stored.")
+
+
+def run(
+    trajectory: Run,
+    frame: int,
+    request: ResolvedRequest,
+    *,
+    cache: "ArrayCache | None" = None,
+    device: str = "auto",
+) -> Generator[Progress, None, xr.Dataset]:
+    """The forecast as a generator: yields Progress after every sampling step and returns the data set."""
+    plan = _plan(request, trajectory, frame)
+    pair = load_pair(request.model, device, request.precision)
+    batches = _batches(plan)
+    total, done = calls_per_member(request) * len(batches), 0
+    ensemble = []
+    for members in batches:
+        frames = []
+        x = _initial_state(plan, len(members))
+        for window in range(plan.windows):
+            walk = MemberWindows(plan, pair, cache, members, window, x)
+            for calls in walk.advance():
+                done += calls
+                yield Progress(members.start, request.members, window, plan.windows, done, total)
+            x = walk.last
+            frames.append(walk.frames)
+        ensemble.append(np.concatenate(frames, axis=1))
+    yield Progress(request.members, request.members, plan.windows, plan.windows, total, total)
+    return forecast_dataset(request, plan.dataset, trajectory, frame, np.concatenate(ensemble))
+
+
+def truth(request: ForecastRequest) -> xr.Dataset:
+    """What really happened, at the request's leads, dims (lead, y, x); NaN where nothing is known."""
+    resolved = resolve(request)
+    return truth_from(*_initial_condition(resolved), resolved)
+
+
+def truth_from(trajectory: Run, frame: int, request: ForecastRequest) -> xr.Dataset:
+    """`truth` from a frame of any run."""
+    resolved = resolve(request)
+    return truth_dataset(resolved, get_dataset(resolved.dataset), trajectory, frame)
+
+
+def static_fields(request: ForecastRequest) -> xr.Dataset:
+    """Static fields (y, x) of the request's run, and `scored`: the cells that count in scores."""
+    resolved = resolve(request)
+    return static_dataset(_initial_condition(resolved)[0], get_dataset(resolved.dataset))
+
+
+def _plan(request: ResolvedRequest, trajectory: Run, frame: int) -> Plan:
+    card = card_of(request)
+    return Plan(request, get_dataset(request.dataset), card, schedule_of(request, card), trajectory, frame)
+
+
+def _initial_condition(request: ResolvedRequest) -> tuple[Run, int]:
+    dataset = get_dataset(request.dataset)
+    condition = parse_initial_condition(request.init, dataset)
+    return dataset.load(condition.run), condition.frame
+
+
+def _initial_state(plan: Plan, members: int) -> Tensor:
+    state = torch.from_numpy(plan.run.states[plan.frame])
+    return state.expand(members, *state.shape)
+
+
+def _batches(plan: Plan) -> list[range]:
+    cells = plan.run.states.shape[-1] * plan.run.states.shape[-2]
+    size, members = max(1, BATCH_CELLS // cells), plan.request.members
+    return [range(first, min(first + size, members)) for first in range(0, members, size)]

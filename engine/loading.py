@@ -1,0 +1,65 @@
+"""Networks in memory: each checkpoint built once per process, device and precision."""
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor, nn
+
+from engine.checkpoint import ModelCard, NetworkCard, load_card, load_checkpoint
+from engine.datasets import get_dataset
+from engine.errors import CheckpointError, RequestError
+from engine.models import build_network, channels_last
+from engine.models.dynamics import Forecaster, Interpolator, OutputForm, Scaling
+from engine.requests import PRECISIONS
+from engine.window import Pair
+
+
+def load_pair(model: str, device: str, precision: str) -> Pair:
+    """The networks of a checkpoint, built once per process, device and precision."""
+    card = load_card(model)
+    return _load_pair(model, card.digest, _device(device), precision)
+
+
+@lru_cache(maxsize=8)
+def _load_pair(model: str, digest: str, device: torch.device, precision: str) -> Pair:
+    checkpoint = load_checkpoint(model)
+    card, dtype = checkpoint.card, PRECISIONS[precision]
+    dataset = get_dataset(card.dataset)
+    form = OutputForm(card.output_form)
+    forecaster = _network(card.forecaster, checkpoint.forecaster, device, dtype)
+    interpolator = _network(card.interpolator, checkpoint.interpolator, device, dtype)
+    as_channels = [torch.tensor(v, dtype=torch.float32, device=device)[:, None, None] for v in _statistics(card)]
+    return Pair(
+        dataset,
+        Forecaster(forecaster, card.horizon, form, card.conditioning, card.auxiliary_steps),
+        Interpolator(interpolator, card.horizon, form),
+        Scaling(torch.from_numpy(dataset.background()).to(device), *as_channels),
+        device,
+        dtype,
+    )
+
+
+def _statistics(card: ModelCard) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    return card.normalization.mean, card.normalization.std
+
+
+def _network(spec: NetworkCard, weights: dict[str, Tensor], device: torch.device, dtype: torch.dtype) -> nn.Module:
+    network = build_network(spec.family, spec.config)
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"The weights do not fit the network family {spec.family!r} ({reason}).") from None
+    return channels_last(network.eval().requires_grad_(False).to(device, dtype))
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise RequestError(f"There is no device {name!r}: use auto, cpu or cuda.") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise RequestError(f"The device {name!r} is not there: use cpu, or auto to take what there is.")
+    return device

@@ -1,0 +1,203 @@
+"""One window of some members: taken from the store where it holds them, else sampled and stored.
+
+Member m of a forecast depends on what `trajectory_key` lists and on nothing else; refinement and output leads never
+change a trajectory, so they are stored apart from it.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.checkpoint import ModelCard
+from engine.datasets import Dataset, Run
+from engine.noise import MemberNoise, parse_coupling
+from engine.requests import ResolvedRequest, output_leads
+from engine.sampling import cold_sampling, refine
+from engine.schedules import Schedule
+from engine.window import Pair, WindowForecaster, WindowInterpolator, WindowSetting, bind
+
+if TYPE_CHECKING:
+    from engine.cache import ArrayCache
+
+NUMERICS_VERSION = 1
+"""Raised whenever a change alters the numbers of a forecast: stored windows of older versions are then not used."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A resolved request with all that it names looked up."""
+
+    request: ResolvedRequest
+    dataset: Dataset
+    card: ModelCard
+    schedule: Schedule
+    run: Run
+    frame: int
+
+    @property
+    def windows(self) -> int:
+        """How many windows the forecast walks, the last perhaps beyond its end."""
+        return math.ceil(self.request.steps / self.schedule.horizon)
+
+    def window_leads(self, window: int) -> tuple[float, ...]:
+        """Leads to deliver from a window, counted from its start."""
+        horizon = self.schedule.horizon
+        from_start = (lead - window * horizon for lead in output_leads(self.request))
+        return tuple(lead for lead in from_start if 0 < lead <= horizon)
+
+    def start_time(self, window: int) -> float:
+        """Seconds from the start of the run to the start of a window."""
+        return float(self.run.times[self.frame]) + window * self.schedule.horizon * self.dataset.time_step
+
+
+class MemberWindows:
+    """The members' trajectories through one window and the frames to deliver from it."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        pair: Pair,
+        cache: "ArrayCache | None",
+        members: Sequence[int],
+        window: int,
+        x: Tensor,
+    ):
+        self._plan, self._pair, self._cache, self._window = plan, pair, cache, window
+        self._members = tuple(members)
+        self._x = x
+        self._landed = (*plan.schedule.leads[1:], float(plan.schedule.horizon))
+        # the states that the steps land on, then the last estimate of the horizon, which refinement starts from
+        self._states = np.empty((len(self._members), len(self._landed) + 1, *x.shape[1:]), np.float32)
+        self.frames = np.empty((0,), np.float32)
+
+    @property
+    def last(self) -> Tensor:
+        """The members' states at the end of the window, (member, channel, y, x)."""
+        return torch.from_numpy(self._states[:, -2]).clone()
+
+    def advance(self) -> Iterator[int]:
+        """Bring `last` and `frames` (member, lead, channel, y, x) about; yields network calls after every step."""
+        keys = [trajectory_key(self._plan, member, self._window) for member in self._members]
+        missing = self._take_stored(keys, self._states)
+        if missing:
+            yield from self._sample(missing)
+            self._store(keys, self._states, missing)
+        yield from self._deliver(keys)
+
+    def _sample(self, missing: list[int]) -> Iterator[int]:
+        forecaster, interpolator = self._bind(missing)
+        request = self._plan.request
+        walk = cold_sampling(
+            forecaster,
+            interpolator,
+            self._x[missing].to(self._pair.device),
+            self._plan.schedule,
+            solver=request.solver,
+            last_step=request.last_step,
+        )
+        spent = 0
+        for index in range(len(self._landed)):
+            with torch.inference_mode():
+                step = next(walk)
+            self._states[missing, index] = step.x.cpu().numpy()
+            self._states[missing, -1] = step.x_horizon.cpu().numpy()
+            yield forecaster.calls + interpolator.calls - spent
+            spent = forecaster.calls + interpolator.calls
+
+    def _deliver(self, keys: list[str]) -> Iterator[int]:
+        leads = self._plan.window_leads(self._window)
+        at = dict(zip(self._landed, np.moveaxis(self._states, 1, 0), strict=False))
+        kept = {self._landed[-1]} if self._plan.request.refine else set(self._landed)
+        refined = tuple(lead for lead in leads if lead not in kept)
+        if refined:
+            inside = np.empty((len(self._members), len(refined), *self._x.shape[1:]), np.float32)
+            yield from self._refine(keys, refined, inside)
+            at |= dict(zip(refined, np.moveaxis(inside, 1, 0), strict=True))
+        self.frames = np.stack([at[lead] for lead in leads], axis=1)
+
+    def _refine(self, trajectories: list[str], leads: tuple[float, ...], into: np.ndarray) -> Iterator[int]:
+        keys = [_digest({"trajectory": key, "refined": leads}) for key in trajectories]
+        missing = self._take_stored(keys, into)
+        if not missing:
+            return
+        forecaster, interpolator = self._bind(missing)
+        forecaster.calls = self._forecaster_calls()  # masks are keyed by the x_h they go with: here the last one
+        x_horizon = torch.from_numpy(self._states[missing, -1]).to(self._pair.device)
+        walk = refine(interpolator, x_horizon, leads)
+        for index in range(len(leads)):
+            with torch.inference_mode():
+                _, x = next(walk)
+            into[missing, index] = x.cpu().numpy()
+            yield 1
+        self._store(keys, into, missing)
+
+    def _forecaster_calls(self) -> int:
+        steps = len(self._landed)
+        return 2 * steps - 1 if self._plan.request.solver == "heun" else steps
+
+    def _bind(self, missing: list[int]) -> tuple[WindowForecaster, WindowInterpolator]:
+        plan, device = self._plan, self._pair.device
+        setting = WindowSetting(
+            self._x[missing].to(device),
+            torch.from_numpy(plan.run.static).to(device),
+            torch.from_numpy(plan.run.states[plan.frame]).to(device),
+            plan.start_time(self._window),
+        )
+        members = tuple(self._members[index] for index in missing)
+        noise = MemberNoise(plan.request.seed, members, self._window)
+        return bind(self._pair, setting, noise, parse_coupling(plan.request.noise))
+
+    def _take_stored(self, keys: list[str], into: np.ndarray) -> list[int]:
+        """Fill in what the store holds; returns the positions that it does not."""
+        missing = []
+        for index, key in enumerate(keys):
+            stored = None if self._cache is None else self._cache.get(key)
+            if stored is None or stored.shape != into[index].shape or stored.dtype != into.dtype:
+                missing.append(index)
+            else:
+                into[index] = stored
+        return missing
+
+    def _store(self, keys: list[str], arrays: np.ndarray, positions: list[int]) -> None:
+        if self._cache is not None:
+            for index in positions:
+                self._cache.put(keys[index], arrays[index])
+
+
+def trajectory_key(plan: Plan, member: int, window: int) -> str:
+    """Sha256 of all that can change a number in a member's trajectory through a window."""
+    request = plan.request
+    return _digest(
+        {
+            "numerics": NUMERICS_VERSION,
+            "checkpoint": plan.card.digest,
+            "data": _data_digest(plan.run, plan.frame),
+            "leads": plan.schedule.leads,
+            "horizon": plan.schedule.horizon,
+            "solver": request.solver,
+            "last_step": request.last_step,
+            "noise": asdict(parse_coupling(request.noise)),
+            "precision": request.precision,
+            "seed": request.seed,
+            "member": member,
+            "window": window,
+        }
+    )
+
+
+def _data_digest(run: Run, frame: int) -> str:
+    content = hashlib.sha256()
+    for array in (run.states[frame], run.static, run.times[frame]):
+        content.update(np.ascontiguousarray(array).tobytes())
+    return content.hexdigest()
+
+
+def _digest(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,107 @@
+"""Random numbers of ensemble members, each a pure function of (seed, member, window, step, role).
+
+A number depends neither on which members run beside its own, nor on the order of network calls, nor on the device:
+every stream is a counter-based Philox generator on the CPU whose key is a digest of its name (Salmon et al. 2011,
+doi:10.1145/2063384.2063405).
+"""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.errors import RequestError
+
+COUPLINGS = ("independent", "step", "window")
+
+
+@dataclass(frozen=True)
+class Coupling:
+    """How the interpolator's randomness is shared between network calls of one member.
+
+    `shared` names what is shared: nothing, all calls with the same x_h ("step"), or all of a window ("window").
+    `correlation` is the chance that one unit of a dropout mask comes from the shared mask.
+    """
+
+    shared: str
+    correlation: float = 1.0
+
+
+def parse_coupling(text: str | float) -> Coupling:
+    """Read "independent", "step", "window", or the correlation of the calls of a step, such as "0.5".
+
+    Raises RequestError on anything else.
+    """
+    words = str(text).strip()
+    if words == "independent":
+        return Coupling("independent", 0.0)
+    if words in COUPLINGS:
+        return Coupling(words)
+    try:
+        correlation = float(words)
+    except ValueError:
+        correlation = math.nan
+    if not 0 <= correlation <= 1:
+        raise RequestError(f"The noise coupling is {words!r}: use {', '.join(COUPLINGS)} or a correlation from 0 to 1.")
+    return Coupling("step", correlation)
+
+
+@dataclass(frozen=True)
+class MemberNoise:
+    """The random numbers of some members of an ensemble in one window."""
+
+    seed: int
+    members: tuple[int, ...]
+    window: int
+
+    def uniform_bytes(self, role: str, count: int) -> Tensor:
+        """Independent bytes, uint8 (member, count), for one named role."""
+        rows = [np.frombuffer(self._generator(member, role).bytes(count), np.uint8) for member in self.members]
+        return torch.from_numpy(np.stack(rows))
+
+    def normal(self, role: str, shape: Sequence[int]) -> Tensor:
+        """Independent standard normal numbers, float32 (member, *shape), for one named role."""
+        rows = [self._generator(member, role).standard_normal(tuple(shape), np.float32) for member in self.members]
+        return torch.from_numpy(np.stack(rows))
+
+    def _generator(self, member: int, role: str) -> np.random.Generator:
+        name = f"{self.seed}/{member}/{self.window}/{role}".encode()
+        key = int.from_bytes(hashlib.blake2b(name, digest_size=16).digest(), "little")
+        return np.random.Generator(np.random.Philox(key=key))
+
+
+class MaskedDropout:
+    """Inverted dropout with the members' own masks, for one network call.
+
+    Called as (x, rate, site) with x (member, channel, y, x); `site` numbers the call sites within the network. The rate is
+    kept to 1/256, one byte a unit. With a shared role, each unit takes the shared mask with the coupling's
+    correlation, else the call's own.
+    """
+
+    def __init__(self, noise: MemberNoise, role: str, *, shared_role: str | None = None, correlation: float = 0.0):
+        self._noise = noise
+        self._role = role
+        self._shared_role = shared_role if correlation > 0 else None
+        self._correlation = correlation
+
+    def __call__(self, x: Tensor, rate: float, site: int) -> Tensor:
+        cut = round(256 * rate)
+        if cut == 0:
+            return x
+        kept = self._bytes(site, x[0].numel()) >= cut
+        scale = 256 / (256 - cut)
+        return x * (kept.to(x.dtype) * scale).view(x.shape).to(x.device)
+
+    def _bytes(self, site: int, count: int) -> Tensor:
+        if self._shared_role is None:
+            return self._noise.uniform_bytes(f"{self._role}/{site}", count)
+        shared = self._noise.uniform_bytes(f"{self._shared_role}/{site}", count)
+        if self._correlation >= 1:
+            return shared
+        own = self._noise.uniform_bytes(f"{self._role}/{site}", count)
+        choice = self._noise.uniform_bytes(f"{self._role}/choice/{site}", count)
+        return torch.where(choice < round(256 * self._correlation), shared, own)

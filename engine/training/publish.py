@@ -1,0 +1,84 @@
+"""From training states to a committed checkpoint: the best averaged weights of both stages and their card."""
+
+import platform
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from engine.checkpoint import Defaults, ModelCard, NetworkCard, Normalization, load_card, save_checkpoint
+from engine.datasets.base import Dataset
+from engine.folders import checkpoints_dir
+from engine.models.presets import get_preset
+from engine.training.loop import normalisation
+from engine.training.state import Counters, load_best, training_folder
+
+
+def publish(
+    dataset: Dataset,
+    preset: str,
+    *,
+    defaults: Defaults,
+    stage: str = "forecaster",
+    folder: Path | None = None,
+    notes: dict[str, Any] | None = None,
+    scores: dict[str, Any] | None = None,
+    target: Path | None = None,
+    half: bool = True,
+) -> ModelCard:
+    """Write checkpoints/<dataset>-<preset> from the training folder; returns the card.
+
+    `stage` says which forecaster to take: "forecaster" (stage two) or "direct". Raises DataError where a stage has not
+    been trained.
+    """
+    folder = folder or training_folder(dataset.name, preset)
+    wiring = get_preset(dataset.name, preset)
+    forecaster, forecaster_counters = load_best(folder / f"{stage}.safetensors")
+    interpolator, interpolator_counters = load_best(folder / "interpolator.safetensors")
+    mean, std = normalisation(dataset, wiring, (), folder)
+    card = ModelCard(
+        name=f"{dataset.name}-{preset}",
+        title=f"DYffusion ({preset})",
+        dataset=dataset.name,
+        preset=preset,
+        horizon=dataset.horizon,
+        auxiliary_steps=wiring.auxiliary_steps,
+        conditioning=wiring.conditioning,
+        forecaster=NetworkCard(wiring.forecaster.family, dict(wiring.forecaster.config)),
+        interpolator=NetworkCard(wiring.interpolator.family, dict(wiring.interpolator.config)),
+        normalization=Normalization(mean, std),
+        output_form=wiring.output_form,
+        defaults=defaults,
+        training={
+            "date": date.today().isoformat(),
+            "hardware": f"{platform.machine()}, {torch.get_num_threads()} threads, {_device_name()}",
+            "interpolator": _described(interpolator_counters),
+            "forecaster": {"stage": stage, **_described(forecaster_counters)},
+            **(notes or {}),
+        },
+        scores=scores or {},
+    )
+    return save_checkpoint(target or checkpoints_dir() / card.name, card, forecaster, interpolator, half=half)
+
+
+def update_card(name: str, *, defaults: Defaults | None = None, scores: dict[str, Any] | None = None) -> ModelCard:
+    """Change a card's defaults or scores; the weights and the forecasts' identity stay."""
+    card = load_card(name)
+    changed = replace(card, defaults=defaults or card.defaults, scores=scores or card.scores)
+    path = checkpoints_dir() / name / "card.json"
+    path.write_text(changed.to_json(), encoding="utf-8")
+    return changed
+
+
+def _described(counters: Counters) -> dict[str, Any]:
+    return {
+        "steps": counters.steps,
+        "minutes": round(counters.seconds / 60, 1),
+        "validation_crps_normalised": round(counters.best, 5),
+    }
+
+
+def _device_name() -> str:
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"

@@ -1,0 +1,157 @@
+"""The training stages of DYffusion (arXiv 2306.01984, Algorithm 1), each a loss on a random batch.
+
+"direct" trains the forecaster on true states inside the window, x_{t+i} -> x_{t+h}: a cheap start for stage two.
+"interpolator" is stage one; "forecaster" is stage two, on interpolated states, from the weights of "direct".
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine import _score_kernels as kernels
+from engine.datasets.base import Dataset
+from engine.models.dynamics import Forecaster, Interpolator
+from engine.training.data import (
+    TrainingRuns,
+    Windows,
+    draw_mirrored,
+    draw_windows,
+    mirror_fields,
+    mirror_states,
+)
+
+LEAD_ZERO_OVERSAMPLING = 0.15
+"""Extra share of lead 0 in the forecaster's batches: one lead of h, but the hardest and the start of every window."""
+
+TRUE_STATE_SHARE = 0.25
+"""Share of stage two that keeps true states, so that the forecaster does not forget them."""
+
+
+@dataclass(frozen=True)
+class StageSetting:
+    """What a stage's loss needs beside the network in training."""
+
+    dataset: Dataset
+    runs: TrainingRuns
+    forecaster: Forecaster
+    interpolator: Interpolator
+    batch: int
+    loss: str
+
+
+def training_dropout(x: Tensor, rate: float, site: int) -> Tensor:
+    """Plain inverted dropout from the global generator."""
+    return functional.dropout(x, rate)
+
+
+def interpolator_loss(setting: StageSetting, generator: torch.Generator) -> Tensor:
+    """Stage one: distance of I(x_t, x_{t+h}, i), dropout on, to x_{t+i}, i ~ U{1 … h−1}."""
+    windows = _windows(setting, generator)
+    horizon = setting.interpolator.horizon
+    lead = torch.randint(1, horizon, (setting.batch,), generator=generator)
+    target = setting.runs.states[windows.run, windows.start + lead]
+    windows, target = _mirrored(setting.dataset, windows, target, generator)
+    lead = lead.to(target.device, torch.float32)
+
+    def sample() -> Tensor:
+        ends = (windows.initial, windows.x_horizon)
+        return setting.interpolator(*ends, lead, static=windows.static, dropout=training_dropout)
+
+    return LOSSES[setting.loss](sample, target, windows.scored)
+
+
+def direct_loss(setting: StageSetting, generator: torch.Generator) -> Tensor:
+    """Distance of F(x_{t+i}, i) from true states, dropout on, to x_{t+h}."""
+    windows, lead, x = _forecast_batch(setting, generator)
+    return _forecaster_distance(setting, windows, lead, x)
+
+
+def forecaster_loss(setting: StageSetting, generator: torch.Generator) -> Tensor:
+    """Stage two: distance of F(I(x_t, x_{t+h}, i), i) to x_{t+h}; the interpolator is frozen, its dropout on."""
+    windows, lead, x = _forecast_batch(setting, generator)
+    with torch.no_grad():
+        ends = (windows.initial, windows.x_horizon)
+        guess = setting.interpolator(*ends, lead, static=windows.static, dropout=training_dropout)
+    kept = torch.rand(setting.batch, generator=generator).to(x.device) < TRUE_STATE_SHARE
+    x = torch.where((kept | (lead == 0))[:, None, None, None], x, guess.to(x.dtype))
+    return _forecaster_distance(setting, windows, lead, x)
+
+
+def _forecaster_distance(setting: StageSetting, windows: Windows, lead: Tensor, x: Tensor) -> Tensor:
+    noise = torch.randn_like(x) if setting.forecaster.conditioning == "data+noise" else None
+
+    def sample() -> Tensor:
+        return setting.forecaster(
+            x, lead, static=windows.static, initial=windows.initial, noise=noise, dropout=training_dropout
+        )
+
+    return LOSSES[setting.loss](sample, windows.x_horizon, windows.scored)
+
+
+def _forecast_batch(setting: StageSetting, generator: torch.Generator) -> tuple[Windows, Tensor, Tensor]:
+    windows = _windows(setting, generator)
+    lead = torch.randint(setting.forecaster.horizon, (setting.batch,), generator=generator)
+    lead[torch.rand(setting.batch, generator=generator) < LEAD_ZERO_OVERSAMPLING] = 0
+    state = setting.runs.states[windows.run, windows.start + lead]
+    windows, state = _mirrored(setting.dataset, windows, state, generator)
+    return windows, lead.to(state.device, torch.float32), state
+
+
+def _windows(setting: StageSetting, generator: torch.Generator) -> Windows:
+    return draw_windows(setting.runs, setting.forecaster.horizon, setting.batch, generator)
+
+
+def _mirrored(dataset: Dataset, windows: Windows, state: Tensor, generator: torch.Generator) -> tuple[Windows, Tensor]:
+    chosen = draw_mirrored(len(state), generator)
+    mirrored = replace(
+        windows,
+        initial=mirror_states(windows.initial, dataset, chosen),
+        x_horizon=mirror_states(windows.x_horizon, dataset, chosen),
+        static=mirror_fields(windows.static, dataset, chosen),
+        scored=mirror_fields(windows.scored, dataset, chosen),
+    )
+    return mirrored, mirror_states(state, dataset, chosen)
+
+
+def _over_scored(error: Tensor, scored: Tensor) -> Tensor:
+    return (error * scored).sum() / (scored.sum() * error.shape[-3])
+
+
+def _mse(sample: Callable[[], Tensor], target: Tensor, scored: Tensor) -> Tensor:
+    return _over_scored((sample() - target).square(), scored)
+
+
+def _l1(sample: Callable[[], Tensor], target: Tensor, scored: Tensor) -> Tensor:
+    return _over_scored((sample() - target).abs(), scored)
+
+
+def _crps(sample: Callable[[], Tensor], target: Tensor, scored: Tensor) -> Tensor:
+    return _over_scored(kernels.almost_fair_crps(torch.stack([sample(), sample()]), target), scored)
+
+
+LOSSES = {"mse": _mse, "l1": _l1, "crps": _crps}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage: which network learns, from which loss, and what it starts from."""
+
+    loss: Callable[[StageSetting, torch.Generator], Tensor]
+    default_loss: str
+    trains: str
+    needs: tuple[str, ...] = ()
+    starts_from: str | None = None
+
+    def network(self, forecaster: nn.Module, interpolator: nn.Module) -> nn.Module:
+        """The network that this stage trains."""
+        return forecaster if self.trains == "forecaster" else interpolator
+
+
+STAGES: dict[str, Stage] = {
+    "direct": Stage(direct_loss, "l1", "forecaster"),
+    "interpolator": Stage(interpolator_loss, "mse", "interpolator"),
+    "forecaster": Stage(forecaster_loss, "l1", "forecaster", needs=("interpolator",), starts_from="direct"),
+}
