@@ -75,6 +75,26 @@ def ensemble_variance(members: Tensor, *, ddof: int = 1) -> Tensor:
     return members.var(dim=0, correction=ddof)
 
 
+def half_mean_difference(members: Tensor) -> Tensor:
+    """Half the mean distance between two different members, by order statistics: (M, ...) to (...).
+
+    It is what a fair CRPS takes off the mean error; O(M log M), and free of any truth.
+
+    Raises: RequestError if there are fewer than two members.
+    """
+    count = len(members)
+    if count < 2:
+        raise RequestError(
+            f"The fair score compares members with each other and got {count} of them;"
+            " ask for two or more members, or for the biased score (fair=False)."
+        )
+    if count == 2:  # no sort: this is the inner loop of training
+        return (members[0] - members[1]).abs() / 2
+    ranks = torch.arange(1, count + 1, dtype=members.dtype, device=members.device)
+    weights = (2 * ranks - count - 1) / (count * (count - 1))
+    return torch.einsum("m,m...->...", weights, members.sort(dim=0).values)
+
+
 def _biased_weight(count: int) -> float:
     return (count - 1) / count
 
@@ -87,19 +107,4 @@ def _weighted_crps(members: Tensor, truth: Tensor, *, spread_weight: float) -> T
     error = distance.abs().mean(dim=0)
     if len(members) == 1 and spread_weight == 0:
         return error
-    return error - spread_weight * _half_mean_difference(distance)
-
-
-def _half_mean_difference(members: Tensor) -> Tensor:
-    """sum_{i<j} |x_i - x_j| / (M (M - 1)) in O(M log M), by the order statistics."""
-    count = len(members)
-    if count < 2:
-        raise RequestError(
-            f"The fair score compares members with each other and got {count} of them;"
-            " ask for two or more members, or for the biased score (fair=False)."
-        )
-    if count == 2:  # no sort: this is the inner loop of training
-        return (members[0] - members[1]).abs() / 2
-    ranks = torch.arange(1, count + 1, dtype=members.dtype, device=members.device)
-    weights = (2 * ranks - count - 1) / (count * (count - 1))
-    return torch.einsum("m,m...->...", weights, members.sort(dim=0).values)
+    return error - spread_weight * half_mean_difference(distance)

@@ -71,7 +71,7 @@ def evaluate(
     """Score the forecasts of every run from every start frame, each to the end of its run or `steps` steps.
 
     Returns the variables of `score_forecast` with dims (run, start, lead, channel), NaN beyond the end of a
-    run, and where baselines are known `baseline_crps` and `baseline_mse` with a dimension `baseline` in front.
+    run, and where baselines are known `baseline_crps` and `baseline_mse` with one dimension more, `baseline`.
     `done` is told how many forecasts are finished, and of how many.
 
     Raises: RequestError if a run has no frame after a start.
@@ -103,8 +103,8 @@ def evaluate(
 def by_lead(scores: xr.Dataset, *, convention: str = "fair") -> xr.Dataset:
     """Averages over runs and starts of what `evaluate` returns, dims (lead, channel).
 
-    `crps`, `rmse`, `variance` and `ratio` (spread over RMSE, pooled before root and ratio), and where baselines
-    are known `baseline_crps` and `baseline_rmse` with a dimension `baseline` more.
+    `crps`, `rmse`, `variance` and `ratio` (spread over RMSE, pooled before root and ratio), and where
+    baselines are known `baseline_crps` and `baseline_rmse` with one dimension more, `baseline`.
     """
     return _summary(scores, ("run", "start"), convention=convention)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from engine.datasets import Run, get_dataset
 from engine.datasets.base import parse_initial_condition
 from engine.errors import Cancelled
 from engine.loading import load_pair
-from engine.member_windows import MemberWindows, Plan
+from engine.member_windows import MemberWindows, Plan, Store
 from engine.requests import (
     ForecastRequest,
     ResolvedRequest,
@@ -25,9 +24,6 @@ from engine.requests import (
     window_calls,
 )
 from engine.results import forecast_dataset, static_dataset, truth_dataset
-
-if TYPE_CHECKING:
-    from engine.cache import ArrayCache
 
 __all__ = [
     "ForecastRequest",
@@ -63,7 +59,7 @@ class Progress:
 def forecast(
     request: ForecastRequest,
     *,
-    cache: "ArrayCache | None" = None,
+    cache: Store | None = None,
     device: str = "auto",
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -91,7 +87,7 @@ def forecast_from(
     frame: int,
     request: ForecastRequest,
     *,
-    cache: "ArrayCache | None" = None,
+    cache: Store | None = None,
     device: str = "auto",
     progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -114,7 +110,7 @@ def run(
     frame: int,
     request: ResolvedRequest,
     *,
-    cache: "ArrayCache | None" = None,
+    cache: Store | None = None,
     device: str = "auto",
 ) -> Generator[Progress, None, xr.Dataset]:
     """The forecast as a generator: yields Progress after every sampling step and returns the data set."""

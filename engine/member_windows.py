@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -23,11 +23,18 @@ from engine.sampling import cold_sampling, refine
 from engine.schedules import Schedule
 from engine.window import Pair, WindowForecaster, WindowInterpolator, WindowSetting, bind
 
-if TYPE_CHECKING:
-    from engine.cache import ArrayCache
-
 NUMERICS_VERSION = 1
 """Raised whenever a change alters the numbers of a forecast: stored windows of older versions are then not used."""
+
+
+class Store(Protocol):
+    """Where finished windows are kept (`engine.cache.ArrayCache` is one)."""
+
+    def get(self, key: str, /) -> np.ndarray | None:
+        """What was put under the key, or None."""
+
+    def put(self, key: str, array: np.ndarray, /) -> bool:
+        """Keep an array; False where it could not be kept."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,7 @@ class MemberWindows:
         self,
         plan: Plan,
         pair: Pair,
-        cache: "ArrayCache | None",
+        cache: Store | None,
         members: Sequence[int],
         window: int,
         x: Tensor,

@@ -24,7 +24,7 @@ class Coupling:
     """How the interpolator's randomness is shared between network calls of one member.
 
     `shared` names what is shared: nothing, all calls with the same x_h ("step"), or all of a window ("window").
-    `correlation` is the chance that one unit of a dropout mask comes from the shared mask.
+    `correlation` is that of the dropout masks of two such calls, unit by unit.
     """
 
     shared: str
@@ -77,9 +77,9 @@ class MemberNoise:
 class MaskedDropout:
     """Inverted dropout with the members' own masks, for one network call.
 
-    Called as (x, rate, site) with x (member, channel, y, x); `site` numbers the call sites within the network. The rate is
-    kept to 1/256, one byte a unit. With a shared role, each unit takes the shared mask with the coupling's
-    correlation, else the call's own.
+    Called as (x, rate, site) with x (member, channel, y, x); `site` numbers the call sites within the network. The
+    rate is kept to 1/256, one byte a unit. With a shared role, each unit takes the shared mask with the chance
+    √correlation, else the call's own: two calls then correlate as stated.
     """
 
     def __init__(self, noise: MemberNoise, role: str, *, shared_role: str | None = None, correlation: float = 0.0):
@@ -104,4 +104,4 @@ class MaskedDropout:
             return shared
         own = self._noise.uniform_bytes(f"{self._role}/{site}", count)
         choice = self._noise.uniform_bytes(f"{self._role}/choice/{site}", count)
-        return torch.where(choice < round(256 * self._correlation), shared, own)
+        return torch.where(choice < round(256 * math.sqrt(self._correlation)), shared, own)

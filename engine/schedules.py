@@ -27,11 +27,12 @@ class Schedule:
         if isinstance(self.horizon, bool) or not isinstance(self.horizon, int) or self.horizon < 1:
             raise RequestError(f"The window's horizon is {self.horizon!r}: it must be a whole number of at least 1.")
         object.__setattr__(self, "leads", tuple(float(lead) for lead in self.leads))
+        for lead in self.leads:
+            if not math.isfinite(lead):
+                raise RequestError(f"The schedule holds the lead {lead}: every lead must be a finite number.")
         if not self.leads or self.leads[0] != 0:
             raise RequestError(f"The schedule {_shown(self.leads)} does not start at lead 0: add 0 in front.")
         for lead, following in zip(self.leads, (*self.leads[1:], math.inf), strict=True):
-            if not math.isfinite(lead):
-                raise RequestError(f"The schedule holds the lead {lead}: every lead must be a finite number.")
             if not lead < following:
                 raise RequestError(f"The schedule does not rise: {following:g} follows {lead:g}; sort the leads.")
             if lead >= self.horizon:

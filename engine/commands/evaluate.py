@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def report(scores: "xr.Dataset", *, convention: str = "fair", every: int = 8) -> list[str]:
-    """The lines of the score table: by lead with channels joined, then over all leads by start and channel."""
+    """The lines of the score table: by lead, channels joined, then over all leads by start and by channel."""
     from engine.evaluation import CONVENTIONS, across_channels, by_lead, overall
 
     leads = across_channels(by_lead(scores, convention=convention))
@@ -88,9 +88,7 @@ def report(scores: "xr.Dataset", *, convention: str = "fair", every: int = 8) ->
     if "training_runs" in scores.attrs:
         lines.append(f"baselines fitted on {scores.attrs['training_runs']} training runs")
     else:
-        lines.append(
-            "no baselines: they are not bundled for these runs and starts, nor are there training runs"
-        )
+        lines.append("no baselines: they are not bundled for these runs and starts, nor are there training runs")
     return lines
 
 
@@ -113,9 +111,7 @@ def _evaluate(dataset: "Dataset", arguments: argparse.Namespace) -> "xr.Dataset"
     from engine.evaluation import evaluate
     from engine.forecasting import ForecastRequest, forecast_from, resolve
 
-    given = {
-        name: getattr(arguments, name) for name in REQUEST_FIELDS if getattr(arguments, name) is not None
-    }
+    given = {name: getattr(arguments, name) for name in REQUEST_FIELDS if getattr(arguments, name) is not None}
     request = resolve(ForecastRequest(dataset.name, **given))
     runs = select_runs(dataset, arguments.split, arguments.runs)
     starts = START_FRAMES[dataset.name] if arguments.starts is None else _whole_numbers(arguments.starts)
@@ -126,9 +122,9 @@ def _evaluate(dataset: "Dataset", arguments: argparse.Namespace) -> "xr.Dataset"
         return forecast_from(run, start, wanted, cache=cache, device=arguments.device)
 
     print(
-        f"{dataset.name}, model {request.model}: {request.members} members, {len(runs)} run(s)"
-        f" ({arguments.split}) from frame(s) {', '.join(map(str, starts))}; schedule {request.schedule}, solver {request.solver},"
-        f" noise {request.noise}, {request.precision}"
+        f"{dataset.name}, model {request.model}, {request.members} members;"
+        f" {len(runs)} {arguments.split} run(s) from frame(s) {', '.join(map(str, starts))};"
+        f" schedule {request.schedule}, solver {request.solver}, noise {request.noise}, {request.precision}"
     )
     return evaluate(dataset, runs, starts, forecast, steps=arguments.steps, done=_say_done)
 
@@ -175,9 +171,7 @@ def _numbers(wanted: str, count: int, dataset: str, split: str) -> list[int]:
         return list(range(count))
     numbers = _whole_numbers(wanted)
     if not all(0 <= number < count for number in numbers):
-        raise RequestError(
-            f"runs is {wanted!r}, but the {split} split of {dataset} has runs 0 to {count - 1}."
-        )
+        raise RequestError(f"runs is {wanted!r}, but the {split} split of {dataset} has runs 0 to {count - 1}.")
     return numbers
 
 

@@ -141,7 +141,7 @@ def _write_states(
             "i2",
             (time, "y", "x"),
             compression="zlib",
-            complevel=9,
+            complevel=6,
             shuffle=True,
             fill_value=_FILL,
             chunksizes=values.shape,

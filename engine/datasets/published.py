@@ -31,9 +31,7 @@ def read_published(folder: Path, dataset: "Dataset") -> tuple[Run, ...]:
     try:
         meta = json.loads((folder / "system_meta.json").read_text(encoding="utf-8"))
         if meta["system"] != dataset.name:
-            raise DataError(
-                f"{folder} holds the system {meta['system']!r}, not {dataset.name!r}; name another folder."
-            )
+            raise DataError(f"{folder} holds the system {meta['system']!r}, not {dataset.name!r}; name another folder.")
         with np.load(folder / "trajectories.npz", allow_pickle=False) as arrays:
             return tuple(
                 _read_trajectory(str(index), trajectory, arrays, dataset)
@@ -44,9 +42,7 @@ def read_published(folder: Path, dataset: "Dataset") -> tuple[Run, ...]:
             f"{folder} has no {Path(error.filename).name}; name the folder that holds trajectories.npz."
         ) from None
     except (OSError, ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(
-            f"{folder} is not a readable set of nn-benchmark ({error}); download it again."
-        ) from error
+        raise DataError(f"{folder} is not a readable set of nn-benchmark ({error}); download it again.") from error
 
 
 def _read_trajectory(
@@ -76,6 +72,4 @@ def _masks(keys: Mapping[str, str], arrays: Mapping[str, np.ndarray], count: int
     if "extra_fixed_mask" in keys:
         return arrays[keys["extra_fixed_mask"]][:, :count]
     # Sets with one obstacle keep the two masks apart; pressure is held inside the obstacle only.
-    return np.stack(
-        [arrays[keys["fixed_mask"]].reshape(-1), arrays[keys["fixed_mask_q"]].reshape(-1)], axis=-1
-    )
+    return np.stack([arrays[keys["fixed_mask"]].reshape(-1), arrays[keys["fixed_mask_q"]].reshape(-1)], axis=-1)

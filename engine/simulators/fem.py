@@ -44,7 +44,7 @@ def _derivative_y(u: Any, q: Any, w: Any) -> Any:
 
 @BilinearForm
 def _convection(u: Any, v: Any, w: Any) -> Any:
-    return (w.wind_x.value * u.grad[0] + w.wind_y.value * u.grad[1]) * v
+    return (w.wind_x * u.grad[0] + w.wind_y * u.grad[1]) * v
 
 
 @BilinearForm
@@ -138,7 +138,7 @@ class TaylorHood:
     @staticmethod
     def _probe(basis: Any, local: np.ndarray, cells: np.ndarray) -> sp.csr_array:
         shapes = [basis.elem.gbasis(basis.mapping, local, k, tind=cells)[0] for k in range(basis.Nbfun)]
-        weights = np.stack([shape.value[:, 0] for shape in shapes])
+        weights = np.stack([np.asarray(shape)[:, 0] for shape in shapes])
         weights[np.abs(weights) < 1e-12] = 0.0  # so that a wall point sees wall nodes only
         rows = np.tile(np.arange(len(cells)), basis.Nbfun)
         columns = basis.element_dofs[:, cells].ravel()
@@ -237,9 +237,7 @@ class SaddlePoint:
         return np.asarray(self._factors.solve(right))
 
 
-def _gmres(
-    matrix: sp.csc_array, factors: Any, right: np.ndarray, guess: np.ndarray
-) -> tuple[np.ndarray, int]:
+def _gmres(matrix: sp.csc_array, factors: Any, right: np.ndarray, guess: np.ndarray) -> tuple[np.ndarray, int]:
     """GMRES preconditioned from the right by other factors, and its rounds; _MOST_ROUNDS: not converged.
 
     One round of refinement goes first: it makes the residual nil in the rows that the factors solve exactly.

@@ -52,9 +52,7 @@ def _spring_mesh(split: str, index: int, integrator: str, fine: bool) -> Simulat
 
 
 SIMULATORS = {
-    "navier-stokes": Simulator(
-        _navier_stokes, tuple(navier_stokes.INTEGRATORS), navier_stokes.SPLIT_RUNS, True
-    ),
+    "navier-stokes": Simulator(_navier_stokes, tuple(navier_stokes.INTEGRATORS), navier_stokes.SPLIT_RUNS, True),
     "spring-mesh": Simulator(_spring_mesh, ("accurate",), spring_mesh.SPLIT_RUNS, False),
 }
 
@@ -86,14 +84,10 @@ def generate(
         if number < 1:
             raise RequestError(f"The number of {name} must be at least 1, not {number}.")
     if fine and not simulator.has_fine:
-        raise RequestError(
-            f"Every step of {dataset} is a frame already; leave out fine, which names {list(fine)}."
-        )
+        raise RequestError(f"Every step of {dataset} is a frame already; leave out fine, which names {list(fine)}.")
     folder = simulated_dir(dataset, split=split, integrator=integrator) if out is None else out
     _ensure_writable(folder)
-    return _generate(
-        [_Task(dataset, split, i, integrator, i in fine, folder) for i in range(runs)], min(workers, runs)
-    )
+    return _generate([_Task(dataset, split, i, integrator, i in fine, folder) for i in range(runs)], min(workers, runs))
 
 
 def simulated_dir(dataset: str, *, split: str, integrator: str = "accurate") -> Path:
@@ -140,9 +134,7 @@ def read_simulated(path: Path) -> SimulatedRun:
             fine_times=arrays.get("fine_times"),
         )
     except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(
-            f"{path} is not a readable simulated run; delete it and run the simulation again."
-        ) from error
+        raise DataError(f"{path} is not a readable simulated run; delete it and run the simulation again.") from error
 
 
 @dataclass(frozen=True)
@@ -165,8 +157,7 @@ def _checked(dataset: str, split: str, integrator: str) -> Simulator:
         )
     if integrator not in simulator.integrators:
         raise RequestError(
-            f"There is no integrator {integrator!r} for {dataset}; "
-            f"choose one of {', '.join(simulator.integrators)}."
+            f"There is no integrator {integrator!r} for {dataset}; choose one of {', '.join(simulator.integrators)}."
         )
     return simulator
 
@@ -182,9 +173,7 @@ def _ensure_writable(folder: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise DataError(
-            f"The folder {folder} cannot be written ({error.strerror}); name another one."
-        ) from error
+        raise DataError(f"The folder {folder} cannot be written ({error.strerror}); name another one.") from error
 
 
 def _generate(tasks: Sequence[_Task], workers: int) -> Iterator[Generated]:

@@ -106,9 +106,7 @@ def _split(start: np.ndarray, end: np.ndarray, size: float) -> np.ndarray:
     return np.asarray(start + (end - start) * (np.arange(pieces) / pieces)[:, None])
 
 
-def _boundary_points(
-    length: float, height: float, holes: Sequence[np.ndarray], sizes: MeshSizes
-) -> np.ndarray:
+def _boundary_points(length: float, height: float, holes: Sequence[np.ndarray], sizes: MeshSizes) -> np.ndarray:
     corners = np.array([[0.0, 0.0], [length, 0.0], [length, height], [0.0, height]])
     loops = [(corners, sizes.channel), *((hole, sizes.hole) for hole in holes)]
     return np.concatenate(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.errors import RequestError
+from engine.errors import EngineError, RequestError
 from engine.simulators.fem import SaddlePoint, TaylorHood
 from engine.simulators.mesh import MeshSizes, channel_mesh, inside_polygon, regular_polygon
 from engine.simulators.run import SimulatedRun
@@ -24,8 +24,10 @@ __all__ = [
     "FlowState",
     "Integrator",
     "channel_flow",
+    "grid_points",
     "inflow_profile",
     "integrate",
+    "obstacle_polygons",
     "sample_obstacles",
     "simulate_run",
     "static_masks",
@@ -42,6 +44,7 @@ SPLIT_RUNS = {"train": 100, "validation": 2, "test": 5, "ood": 5}
 _SPLIT_SEEDS = {"train": 0, "validation": 1_000_000, "test": 2_000_000, "ood": 3_000_000}
 _RADII = {"train": (0.05, 0.1), "validation": (0.05, 0.1), "test": (0.05, 0.1), "ood": (0.025, 0.05)}
 _PLACING_TRIES = 100
+_SMALLEST_GAP = 0.02
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,19 @@ def _seed(split: str, index: int) -> int:
     if not 0 <= index < 1_000_000:
         raise RequestError(f"The index of a run lies between 0 and 999999, not at {index}.")
     return _SPLIT_SEEDS[split] + index
+
+
+def _checked_obstacles(obstacles: np.ndarray) -> np.ndarray:
+    placed = np.asarray(obstacles, dtype=np.float64).reshape(-1, 3)
+    for number, (x, y, r) in enumerate(placed):
+        wall = min(x, LENGTH - x, y, HEIGHT - y) - r
+        other = min((np.hypot(x - a, y - b) - r - s for a, b, s in placed[:number]), default=np.inf)
+        if not (r > 0 and min(wall, other) >= _SMALLEST_GAP):
+            raise RequestError(
+                f"The obstacle at ({x:g}, {y:g}) with radius {r:g} does not fit; "
+                f"keep {_SMALLEST_GAP} m to the edges of the channel and to every other obstacle."
+            )
+    return placed
 
 
 def obstacle_polygons(obstacles: np.ndarray) -> list[np.ndarray]:
@@ -219,7 +235,10 @@ def _newton(
         change = float(np.abs(guess[0] - velocity).max())
         if change < _NEWTON_TOLERANCE:
             return guess
-    raise AssertionError(f"Newton's method still moved by {change} after {_NEWTON_ROUNDS} rounds")
+    raise EngineError(
+        f"Newton's method still moved by {change:.1e} after {_NEWTON_ROUNDS} rounds; "
+        "use the accurate integrator for these obstacles."
+    )
 
 
 def simulate_run(
@@ -235,12 +254,13 @@ def simulate_run(
     fine: also keep every step of the integrator up to the last frame. obstacles: float64 (n, 3) = x, y,
     radius in metres, instead of the run's own. The state at frame i is that at (i + 1) * 0.08 s.
 
-    Raises: RequestError for an unknown split or integrator.
+    Raises: RequestError for an unknown split or integrator, or obstacles that do not fit; EngineError if
+    Newton's method does not converge.
     """
     if integrator not in INTEGRATORS:
         raise RequestError(f"Unknown integrator {integrator!r}; choose one of {', '.join(INTEGRATORS)}.")
     seed = _seed(split, index)
-    placed = sample_obstacles(split, index) if obstacles is None else np.asarray(obstacles, dtype=np.float64)
+    placed = sample_obstacles(split, index) if obstacles is None else _checked_obstacles(obstacles)
     static = static_masks(placed)
     flow = channel_flow(obstacle_polygons(placed))
     scheme = INTEGRATORS[integrator]

@@ -39,9 +39,7 @@ def simulate_run(split: str, index: int) -> SimulatedRun:
     Raises RequestError if the split is unknown or the index lies outside its range of seeds.
     """
     if split not in SPLIT_RUNS:
-        raise RequestError(
-            f"There is no split {split!r} of spring-mesh; choose one of {', '.join(SPLIT_RUNS)}."
-        )
+        raise RequestError(f"There is no split {split!r} of spring-mesh; choose one of {', '.join(SPLIT_RUNS)}.")
     if not 0 <= index < _SEEDS_PER_SPLIT:
         raise RequestError(f"A run's index must be between 0 and {_SEEDS_PER_SPLIT - 1}, not {index}.")
     seed = _SPLIT_SEEDS[split] + index

@@ -64,9 +64,9 @@ def channel_statistics(dataset: Dataset, runs: Sequence[Run]) -> tuple[tuple[flo
     Channels that the data set's mirror negates have mean 0, so that normalised states keep the symmetry.
     """
     background = dataset.background()
-    samples = np.concatenate([(run.states - background)[..., dataset.scored(run)] for run in runs], axis=0)
-    flat = samples if samples.ndim == 3 else samples[..., None]
-    mean, std = flat.mean(axis=(0, 2), dtype=np.float64), flat.std(axis=(0, 2), dtype=np.float64)
+    of_channel = [np.moveaxis((run.states - background)[..., dataset.scored(run)], 1, 0) for run in runs]
+    flat = np.concatenate([values.reshape(len(values), -1) for values in of_channel], axis=1)
+    mean, std = flat.mean(axis=1, dtype=np.float64), flat.std(axis=1, dtype=np.float64)
     if dataset.mirror is not None:
         mean[list(dataset.mirror.negated)] = 0.0
     return tuple(map(float, mean)), tuple(map(float, std))

@@ -1,0 +1,177 @@
+"""The engine as the page uses it: a queue of runs, and the finished forecasts at hand. One per process."""
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from app.examples import load_example
+from app.summary import Summary, summarise
+from app.variables import variables_of
+from engine.cache import ArrayCache, default_cache
+from engine.datasets import get_dataset
+from engine.datasets.base import parse_initial_condition
+from engine.errors import EngineError
+from engine.forecasting import Progress
+from engine.jobs import Job, JobQueue
+from engine.requests import ForecastRequest, ResolvedRequest
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+log = logging.getLogger(__name__)
+
+KEPT_BYTES = 2**30  # of finished forecasts with their members
+Origin = Literal["computed", "stored", "example"]
+
+
+class Engine(Protocol):
+    """The calls of `engine.forecasting` that the page makes."""
+
+    def resolve(self, request: ForecastRequest) -> ResolvedRequest: ...
+    def forecast(
+        self,
+        request: ResolvedRequest,
+        *,
+        cache: ArrayCache | None,
+        progress: Callable[[Progress], None],
+        cancelled: Callable[[], bool],
+    ) -> "xr.Dataset": ...
+    def truth(self, request: ResolvedRequest) -> "xr.Dataset": ...
+    def static_fields(self, request: ResolvedRequest) -> "xr.Dataset": ...
+    def calls_per_member(self, request: ResolvedRequest) -> int: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A forecast on the page, where it came from, and what it took."""
+
+    summary: Summary
+    origin: Origin
+    seconds: float | None = None
+
+
+class Finished:
+    """Finished forecasts by request; the least recently shown go first where memory runs short."""
+
+    def __init__(self, limit: int = KEPT_BYTES) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[ResolvedRequest, Shown] = OrderedDict()
+
+    def get(self, request: ResolvedRequest) -> Shown | None:
+        """The forecast of this very request, if it is at hand."""
+        with self._lock:
+            if request in self._kept:
+                self._kept.move_to_end(request)
+            return self._kept.get(request)
+
+    def put(self, request: ResolvedRequest, shown: Shown) -> None:
+        """Keep a forecast; the newest is always kept."""
+        with self._lock:
+            self._kept[request] = shown
+            self._kept.move_to_end(request)
+            while len(self._kept) > 1 and sum(s.summary.nbytes for s in self._kept.values()) > self._limit:
+                self._kept.popitem(last=False)
+
+
+class Backend:
+    """Starts runs, follows them, and keeps what they gave."""
+
+    def __init__(self, engine: Engine | None = None) -> None:
+        self.engine: Engine = engine or real_engine()
+        self.finished = Finished()
+        self._queue: JobQueue[ResolvedRequest] = JobQueue(self._compute)
+        self._examples: dict[str, Shown | None] = {}
+        self._seconds_per_call: dict[str, float] = {}
+
+    def resolve(self, request: ForecastRequest) -> ResolvedRequest:
+        """The complete request, init as RUN:FRAME. Raises EngineError where it cannot be run."""
+        complete = self.engine.resolve(request)
+        return replace(complete, init=str(parse_initial_condition(complete.init, get_dataset(complete.dataset))))
+
+    def example(self, dataset: str) -> Shown | None:
+        """The stored example of a data set, None where there is none."""
+        if dataset not in self._examples:
+            try:
+                self._examples[dataset] = Shown(load_example(dataset), "example")
+            except EngineError as error:
+                log.warning("%s", error)
+                self._examples[dataset] = None
+        return self._examples[dataset]
+
+    def cost(self, request: ResolvedRequest) -> tuple[int, float | None]:
+        """Network calls per member, and the seconds that all members take by the runs measured so far."""
+        calls = self.engine.calls_per_member(request)
+        pace = self._seconds_per_call.get(request.dataset)
+        return calls, None if pace is None else pace * calls * request.members
+
+    def start(self, request: ResolvedRequest, owner: str) -> str:
+        """Queue a request for a visitor; returns the id of its job. Raises RequestError if the queue is full."""
+        return self._queue.submit(request, owner=owner)
+
+    def job(self, job_id: str) -> Job:
+        """How a job stands."""
+        return self._queue.job(job_id)
+
+    def cancel(self, job_id: str, owner: str) -> None:
+        """Take a visitor's request back."""
+        self._queue.cancel(job_id, owner=owner)
+
+    def _compute(
+        self,
+        request: ResolvedRequest,
+        progress: Callable[[Progress], None],
+        cancelled: Callable[[], bool],
+    ) -> None:
+        meter = Meter(progress)
+        result = self.engine.forecast(request, cache=default_cache(), progress=meter, cancelled=cancelled)
+        truth, static = self.engine.truth(request), self.engine.static_fields(request)
+        summary = summarise(result, truth, static, get_dataset(request.dataset))
+        summary.maps(variables_of(request.dataset)[0])  # what is shown first is made here, off the script thread
+        if meter.anew:
+            work = self.engine.calls_per_member(request) * request.members
+            self._seconds_per_call[request.dataset] = meter.seconds / work
+        origin: Origin = "computed" if meter.calls else "stored"
+        self.finished.put(request, Shown(summary, origin, meter.seconds))
+
+
+class Meter:
+    """Passes progress on, and notes how long a run took and how much of it was really computed."""
+
+    def __init__(self, progress: Callable[[Progress], None]) -> None:
+        self._progress = progress
+        self._began = time.perf_counter()
+        self.calls = 0
+        self.seconds = 0.0
+        self.anew = False
+
+    def __call__(self, reached: Progress) -> None:
+        self.seconds = time.perf_counter() - self._began
+        if reached.members_done < reached.members:
+            self.calls = reached.calls_done
+        else:
+            self.anew = self.calls == reached.calls_total  # the last report counts what was stored as done
+        self._progress(reached)
+
+
+def real_engine() -> Engine:
+    """The engine itself."""
+    from engine import forecasting
+
+    return forecasting
+
+
+def complaint(job: Job) -> str | None:
+    """Why a job failed, for the person who asked; what nobody foresaw goes to the log."""
+    if job.status != "failed":
+        return None
+    if isinstance(job.error, EngineError):
+        return str(job.error)
+    if isinstance(job.error, MemoryError):
+        return "The forecast did not fit into memory: ask for fewer members or a shorter horizon."
+    log.error("A run failed", exc_info=job.error)
+    return "The run failed for a reason that was not foreseen; the log of the server has the details."

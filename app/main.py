@@ -1,0 +1,19 @@
+"""The page's frame and navigation: `python -m streamlit run app/main.py` from the project's root."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from app.pages import about, forecast
+
+HERE = Path(__file__).parent
+
+st.set_page_config(page_title="Coldcast", page_icon=str(HERE / "icon.svg"), layout="wide")
+st.html(HERE / "style.css")
+st.navigation(
+    [
+        st.Page(forecast.show, title="Forecast", icon=":material/air:", default=True),
+        st.Page(about.show, title="About", icon=":material/info:", url_path="about"),
+    ],
+    position="top",
+).run()

@@ -1,0 +1,1 @@
+"""Figures: arrays in, plotly figures out; nothing here knows the page."""

@@ -1,0 +1,73 @@
+"""Scores by lead time: CRPS, RMSE and spread on one chart, spread over RMSE on another."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+
+BLUE, ORANGE, GREEN, GREY = (
+    "#2f8fc4",
+    "#e07b39",
+    "#3a9e6e",
+    "#8b949b",
+)  # told apart in print and by the colour-blind
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One line: a value at every lead."""
+
+    name: str
+    values: np.ndarray
+    colour: str
+    dash: str = "solid"
+
+
+def score_chart(lead: np.ndarray, curves: tuple[Curve, ...], *, time_units: str, units: str) -> go.Figure:
+    """Lines over lead time, (lead,) each, in `units`."""
+    figure = go.Figure()
+    for curve in curves:
+        figure.add_scatter(
+            x=lead,
+            y=curve.values,
+            name=curve.name,
+            mode="lines",
+            line={"color": curve.colour, "dash": curve.dash, "width": 2},
+            hovertemplate=f"%{{y:.4~g}} {units}",
+        )
+    return styled(figure, time_units=time_units, y_title=units or "dimensionless")
+
+
+def ratio_chart(lead: np.ndarray, ratio: np.ndarray, *, time_units: str) -> go.Figure:
+    """Spread over RMSE, (lead,), with the line of a reliable ensemble at 1."""
+    figure = go.Figure()
+    figure.add_scatter(
+        x=lead,
+        y=ratio,
+        name="spread ÷ RMSE",
+        mode="lines",
+        line={"color": GREEN, "width": 2},
+        hovertemplate="%{y:.3f}",
+        showlegend=False,
+    )
+    figure.add_hline(y=1, line={"color": GREY, "dash": "dot", "width": 1.5})
+    known = ratio[np.isfinite(ratio)]
+    top = max(1.5, 1.1 * float(known.max())) if known.size else 1.5
+    figure = styled(figure, time_units=time_units, y_title="spread ÷ RMSE")
+    return figure.update_yaxes(range=[0, top])
+
+
+def styled(figure: go.Figure, *, time_units: str, y_title: str) -> go.Figure:
+    """The quiet look that all line charts share, on either theme."""
+    figure.update_layout(
+        height=260,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        hovermode="x unified",
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left", "title": None},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        dragmode=False,
+    )
+    figure.update_xaxes(title=f"lead time ({time_units})", rangemode="tozero", fixedrange=True, showgrid=False)
+    figure.update_yaxes(title=y_title, rangemode="tozero", fixedrange=True, gridcolor="rgba(139,148,155,.25)")
+    return figure

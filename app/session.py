@@ -1,0 +1,128 @@
+"""What outlives a rerun of the page: the backend shared by all, and this visitor's own state."""
+
+import uuid
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from app.backend import Backend, Shown, complaint
+from app.controls import request_from_query, request_to_query
+from engine.datasets import get_dataset
+from engine.errors import EngineError, RequestError
+from engine.jobs import Job
+from engine.requests import ResolvedRequest
+
+
+@st.cache_resource(show_spinner=False)
+def backend() -> Backend:
+    """The one backend of this process."""
+    return Backend()
+
+
+@dataclass
+class Visit:
+    """One visitor: the request of every data set seen, the job under way, and the forecasts shown last."""
+
+    dataset: str
+    requests: dict[str, ResolvedRequest]
+    problems: list[str]
+    owner: str = field(default_factory=lambda: uuid.uuid4().hex)
+    run: str | None = None
+    running: ResolvedRequest | None = None
+    shown: dict[str, Shown] = field(default_factory=dict)
+    cells: dict[str, int] = field(default_factory=dict)
+
+
+def visit() -> Visit:
+    """This visitor; at first, what the link says."""
+    if "visit" not in st.session_state:
+        request, problems = request_from_query(st.query_params.to_dict(), backend().resolve)
+        st.session_state["visit"] = Visit(request.dataset, {request.dataset: request}, problems)
+    here: Visit = st.session_state["visit"]
+    return here
+
+
+def request_of(dataset: str) -> ResolvedRequest:
+    """The request last made for a data set, its defaults at first."""
+    requests = visit().requests
+    if dataset not in requests:
+        requests[dataset] = defaults(dataset)
+    return requests[dataset]
+
+
+def defaults(dataset: str) -> ResolvedRequest:
+    """What the data set's model asks for by default."""
+    return request_from_query({"dataset": dataset}, backend().resolve)[0]
+
+
+def keep(request: ResolvedRequest) -> None:
+    """Remember a request and write it into the link; a new one makes old complaints pointless."""
+    here = visit()
+    if request != here.requests.get(request.dataset) or request.dataset != here.dataset:
+        here.problems = []
+    here.dataset = request.dataset
+    here.requests[request.dataset] = request
+    query = request_to_query(request, defaults(request.dataset))
+    if st.query_params.to_dict() != query:
+        st.query_params.from_dict(query)
+
+
+def shown(dataset: str, request: ResolvedRequest | None) -> Shown | None:
+    """The forecast of this very request if it is at hand, else the last one shown, else the example."""
+    here = visit()
+    found = backend().finished.get(request) if request else None
+    if found is not None:
+        here.shown[dataset] = found
+    return here.shown.get(dataset) or backend().example(dataset)
+
+
+# -- the run ---------------------------------------------------------------------------------------------
+
+
+def start(request: ResolvedRequest) -> None:
+    """Run a request, unless its forecast is at hand already."""
+    here = visit()
+    here.problems = []
+    if backend().finished.get(request) is None:
+        try:
+            here.run, here.running = backend().start(request, here.owner), request
+        except EngineError as error:
+            here.problems = [str(error)]
+
+
+def look() -> Job | None:
+    """How this visitor's job stands; None where there is none."""
+    here = visit()
+    try:
+        return backend().job(here.run) if here.run is not None else None
+    except RequestError:  # long finished, or the server was started anew
+        here.run = here.running = None
+        return None
+
+
+def cancel() -> None:
+    """Take this visitor's request back."""
+    here = visit()
+    if here.run is not None:
+        backend().cancel(here.run, here.owner)
+        here.run = here.running = None
+
+
+def collect(job: Job) -> None:
+    """Take over what the finished job gave, or its complaint."""
+    here = visit()
+    found = backend().finished.get(here.running) if here.running is not None else None
+    if found is not None and here.running is not None:
+        here.shown[here.running.dataset] = found
+    problem = complaint(job)
+    here.problems = [problem] if problem else []
+    here.run = here.running = None
+
+
+# -- the place looked at -----------------------------------------------------------------------------------
+
+
+def cell_of(dataset: str) -> int:
+    """The cell whose fan chart is shown, an index into the flattened grid; the middle one at first."""
+    rows, columns = (axis.values.size for axis in get_dataset(dataset).axes)
+    return visit().cells.setdefault(dataset, rows // 2 * columns + columns // 2)

@@ -1,0 +1,128 @@
+"""An engine without networks: persistence plus noise that grows with lead time, in the engine's exact result form."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+import xarray as xr
+
+from engine.cache import ArrayCache
+from engine.datasets import get_dataset
+from engine.datasets.base import parse_initial_condition
+from engine.errors import Cancelled, RequestError
+from engine.forecasting import Progress
+from engine.requests import ForecastRequest, ResolvedRequest
+from engine.schedules import parse_schedule
+
+DEFAULTS = {
+    "model": "fake",
+    "members": 8,
+    "schedule": "stride4",
+    "solver": "cold",
+    "last_step": "forecast",
+    "noise": "independent",
+    "refine": True,
+    "precision": "fp32",
+}
+MOST_STEPS = 10_000
+
+
+@dataclass
+class FakeEngine:
+    """Counts the forecasts it makes; `pause` seconds pass at every tenth of one, `failure` is raised instead."""
+
+    pause: float = 0.0
+    failure: Exception | None = None
+    forecasts: int = 0
+
+    def resolve(self, request: ForecastRequest) -> ResolvedRequest:
+        dataset = get_dataset(request.dataset)
+        defaults = {**DEFAULTS, "steps": dataset.horizon}
+        given = {item.name: getattr(request, item.name) for item in fields(ForecastRequest)}
+        filled = ResolvedRequest(**(given | {name: defaults[name] for name in defaults if given[name] is None}))
+        parse_schedule(filled.schedule, horizon=dataset.horizon)
+        parse_initial_condition(filled.init, dataset)
+        for name, least in (("steps", 1), ("members", 1), ("seed", 0)):
+            if getattr(filled, name) < least:
+                raise RequestError(f"{name} is {getattr(filled, name)}: give a number of at least {least}.")
+        if filled.steps > MOST_STEPS:
+            raise RequestError(f"{filled.steps} steps do not fit into memory: ask for a shorter horizon.")
+        return filled
+
+    def forecast(
+        self,
+        request: ResolvedRequest,
+        *,
+        cache: ArrayCache | None,
+        progress: Callable[[Progress], None],
+        cancelled: Callable[[], bool],
+    ) -> xr.Dataset:
+        self.forecasts += 1
+        for tenth in range(10):
+            time.sleep(self.pause)
+            progress(Progress(tenth * request.members // 10, request.members, tenth, 10, 3 * tenth, 30))
+            if cancelled():
+                raise Cancelled("The forecast was cancelled.")
+        if self.failure is not None:
+            raise self.failure
+        progress(Progress(request.members, request.members, 10, 10, 30, 30))
+        return self._result(request)
+
+    def truth(self, request: ResolvedRequest) -> xr.Dataset:
+        dataset = get_dataset(request.dataset)
+        start = parse_initial_condition(request.init, dataset)
+        run = dataset.load(start.run)
+        states = np.full((request.steps, *run.states.shape[1:]), np.nan, np.float32)
+        known = run.states[start.frame + 1 : start.frame + 1 + request.steps]
+        states[: len(known)] = known
+        return xr.Dataset(
+            {channel.name: (("lead", "y", "x"), states[:, index]) for index, channel in enumerate(dataset.channels)},
+            self._coordinates(request),
+        )
+
+    def static_fields(self, request: ResolvedRequest) -> xr.Dataset:
+        dataset = get_dataset(request.dataset)
+        run = dataset.load(parse_initial_condition(request.init, dataset).run)
+        fields = {name: (("y", "x"), run.static[index]) for index, name in enumerate(dataset.static_channels)}
+        return xr.Dataset({**fields, "scored": (("y", "x"), dataset.scored(run))})
+
+    def calls_per_member(self, request: ResolvedRequest) -> int:
+        return 30
+
+    def _result(self, request: ResolvedRequest) -> xr.Dataset:
+        dataset = get_dataset(request.dataset)
+        start = parse_initial_condition(request.init, dataset)
+        run = dataset.load(start.run)
+        initial = run.states[start.frame]
+        random = np.random.default_rng(request.seed)
+        growth = np.linspace(0.02, 0.3, request.steps)[:, None, None, None]
+        scale = run.states.std(axis=(0, 2, 3))[:, None, None]
+        shape = (request.members, request.steps, *initial.shape)
+        noise = random.standard_normal(shape).astype(np.float32) * growth * scale
+        moving = run.states[np.minimum(start.frame + 1 + np.arange(request.steps), run.frames - 1)]
+        members = (moving + noise * (dataset.scored(run))).astype(np.float32)
+        result = xr.Dataset(
+            {
+                channel.name: (("member", "lead", "y", "x"), members[:, :, index], {"units": channel.units})
+                for index, channel in enumerate(dataset.channels)
+            },
+            self._coordinates(request),
+            {"request": json.dumps(asdict(request))},
+        )
+        for index, channel in enumerate(dataset.channels):
+            result[f"{channel.name}_init"] = (("y", "x"), initial[index])
+        return result
+
+    def _coordinates(self, request: ResolvedRequest) -> dict[str, object]:
+        dataset = get_dataset(request.dataset)
+        start = parse_initial_condition(request.init, dataset)
+        time_zero = float(dataset.load(start.run).times[start.frame])
+        leads = np.arange(1.0, request.steps + 1)
+        return {
+            "lead": ("lead", leads),
+            "valid_time": ("lead", time_zero + leads * dataset.time_step),
+            "init_time": ((), time_zero),
+            **{axis.name: (axis.name, axis.values) for axis in dataset.axes},
+        }

@@ -1,0 +1,283 @@
+"""The orchestrator: contracts of the result, member invariance, storage, continuation, refusals."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import engine
+from engine.checkpoint import Conditioning
+from engine.datasets import get_dataset
+from engine.errors import Cancelled, EngineError, RequestError
+from engine.forecasting import (
+    ForecastRequest,
+    Progress,
+    calls_per_member,
+    forecast,
+    output_leads,
+    resolve,
+    static_fields,
+    truth,
+)
+from tests.engine.conftest import save_small_checkpoint
+
+
+class DictCache(dict[str, np.ndarray]):
+    """A store in memory that counts what is written."""
+
+    writes = 0
+
+    def get(self, key: str, default: object = None) -> Any:
+        return super().get(key)
+
+    def put(self, key: str, array: np.ndarray) -> bool:
+        self.writes += 1
+        self[key] = array.copy()
+        return True
+
+
+@pytest.fixture
+def mesh(mesh_model: str) -> ForecastRequest:
+    return ForecastRequest("spring-mesh", model=mesh_model, steps=140, members=3)
+
+
+@pytest.fixture
+def flow(flow_model: str) -> ForecastRequest:
+    return ForecastRequest("navier-stokes", model=flow_model, steps=18, members=2)
+
+
+def values(result: xr.Dataset, channel: str = "q_x") -> np.ndarray:
+    return result[channel].values
+
+
+def test_engine_exposes_the_call_and_the_request() -> None:
+    assert engine.forecast is forecast
+    assert engine.ForecastRequest is ForecastRequest
+
+
+def test_the_result_has_the_promised_form(flow: ForecastRequest) -> None:
+    result = engine.forecast(flow)
+    assert dict(result.sizes) == {"member": 2, "lead": 18, "y": 42, "x": 221}
+    assert list(result.lead.values) == list(range(1, 19))
+    for channel in get_dataset("navier-stokes").channels:
+        variable = result[channel.name]
+        assert variable.dims == ("member", "lead", "y", "x")
+        assert variable.dtype == np.float32
+        assert variable.attrs["units"] == channel.units
+        assert np.isfinite(variable.values).all()
+        assert result[f"{channel.name}_init"].dims == ("y", "x")
+    assert json.loads(result.attrs["request"])["members"] == 2
+    assert float(result.valid_time[0] - result.init_time) == pytest.approx(0.08)
+
+
+def test_members_differ_and_the_seed_changes_them(mesh: ForecastRequest) -> None:
+    first, second = values(forecast(mesh)), values(forecast(replace(mesh, seed=1)))
+    assert not np.allclose(first[0], first[1])
+    assert not np.allclose(first, second)
+
+
+def test_a_forecast_is_a_pure_function_of_its_request(mesh: ForecastRequest) -> None:
+    xr.testing.assert_identical(forecast(mesh), forecast(mesh))
+
+
+def test_a_member_does_not_depend_on_how_many_run_beside_it(
+    mesh: ForecastRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = values(forecast(replace(mesh, members=7)))
+    np.testing.assert_allclose(values(forecast(mesh)), many[:3], rtol=0, atol=1e-5)
+    monkeypatch.setattr("engine.forecasting.BATCH_CELLS", 200)
+    np.testing.assert_allclose(values(forecast(replace(mesh, members=7))), many, rtol=0, atol=1e-5)
+
+
+def test_steps_and_output_leads_do_not_change_a_trajectory(mesh: ForecastRequest) -> None:
+    plain = forecast(mesh)
+    more = forecast(replace(mesh, steps=150, output_leads=(0.5, 133.25)))
+    np.testing.assert_allclose(more.sel(lead=plain.lead).q_x.values, values(plain), rtol=0, atol=1e-5)
+    assert {0.5, 133.25} <= set(more.lead.values)
+
+
+def test_refinement_changes_frames_inside_a_window_but_not_its_end(mesh: ForecastRequest) -> None:
+    plain, refined = forecast(mesh), forecast(replace(mesh, refine=True))
+    for lead in (134.0,):
+        np.testing.assert_allclose(refined.q_x.sel(lead=lead), plain.q_x.sel(lead=lead), rtol=0, atol=1e-6)
+    assert not np.allclose(refined.q_x.sel(lead=30.0), plain.q_x.sel(lead=30.0), atol=1e-7)
+
+
+@pytest.mark.parametrize("noise", ["independent", "step", "window", "0.5"])
+@pytest.mark.parametrize("solver", ["cold", "naive", "heun"])
+def test_every_solver_and_coupling_runs_and_costs_what_it_says(
+    mesh: ForecastRequest, noise: str, solver: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = replace(mesh, noise=noise, solver=solver, last_step="solver", refine=True)
+    seen: list[tuple[int, int]] = []
+    forecast(request, progress=lambda p: seen.append((p.calls_done, p.calls_total)))
+    before_last, last = seen[-2:]
+    assert before_last[0] == last[0] == last[1] == calls_per_member(request)
+
+
+def test_boundary_conditions_hold_for_every_member(flow: ForecastRequest, mesh: ForecastRequest) -> None:
+    result, static = forecast(flow), static_fields(flow)
+    held = static.fixed.values > 0
+    y = result.y.values
+    for lead in range(18):
+        inflow = 4 * y * (0.41 - y) / 0.41**2 * (1 - np.exp(-5 * float(result.valid_time[lead])))
+        for member in range(2):
+            fields = result.isel(member=member, lead=lead)
+            np.testing.assert_allclose(fields.u.values[:, 0], inflow, atol=1e-6)
+            assert (fields.u.values[:, 1:][held[:, 1:]] == 0).all()
+            assert (fields.v.values[held] == 0).all()
+            assert (fields.p.values[static.obstacle.values > 0] == 0).all()
+    lattice = forecast(mesh)
+    assert (lattice.p_x.values[..., 9, :] == 0).all()
+    np.testing.assert_array_equal(
+        lattice.q_x.values[..., 9, :], np.broadcast_to(lattice.q_x_init.values[9], (3, 140, 10))
+    )
+
+
+def test_a_stored_forecast_comes_back_without_a_network_call(mesh: ForecastRequest) -> None:
+    cache = DictCache()
+    calls: list[Progress] = []
+    first = forecast(mesh, cache=cache)
+    again = forecast(mesh, cache=cache, progress=calls.append)
+    xr.testing.assert_identical(first, again)
+    assert len(calls) == 1  # the closing report alone
+
+
+def test_growing_the_ensemble_computes_the_new_members_alone(mesh: ForecastRequest) -> None:
+    cache = DictCache()
+    first = forecast(mesh, cache=cache)
+    entries = cache.writes
+    grown = forecast(replace(mesh, members=5), cache=cache)
+    assert cache.writes == entries * 5 // 3
+    np.testing.assert_array_equal(values(grown)[:3], values(first))
+
+
+def test_a_longer_forecast_continues_from_what_is_stored(mesh: ForecastRequest) -> None:
+    cache = DictCache()
+    forecast(replace(mesh, steps=134), cache=cache)
+    calls: list[int] = []
+    longer = forecast(replace(mesh, steps=268), cache=cache, progress=lambda p: calls.append(p.window))
+    assert set(calls[:-1]) == {1}
+    np.testing.assert_allclose(values(longer), values(forecast(replace(mesh, steps=268))), rtol=0, atol=1e-5)
+
+
+def test_a_stored_array_of_another_form_counts_as_absent(mesh: ForecastRequest) -> None:
+    cache = DictCache()
+    first = forecast(mesh, cache=cache)
+    for key in cache:
+        cache[key] = np.zeros(3, np.float32)
+    xr.testing.assert_identical(first, forecast(mesh, cache=cache))
+
+
+def test_everything_that_can_change_a_number_changes_the_key(mesh: ForecastRequest, tmp_path: Path) -> None:
+    other = save_small_checkpoint(tmp_path / "other", "spring-mesh", conditioning="data")
+    requests = [
+        mesh,
+        replace(mesh, seed=1),
+        replace(mesh, init=1),
+        replace(mesh, init="0:7"),
+        replace(mesh, schedule="0,30,66"),
+        replace(mesh, solver="naive"),
+        replace(mesh, solver="heun"),
+        replace(mesh, last_step="solver"),
+        replace(mesh, noise="step"),
+        replace(mesh, noise="0.5"),
+        replace(mesh, noise="0.51"),
+        replace(mesh, noise="window"),
+        replace(mesh, precision="bf16"),
+        replace(mesh, model=other),
+    ]
+    keys: set[str] = set()
+    for count, request in enumerate(requests, start=1):
+        cache = DictCache()
+        forecast(replace(request, steps=134, members=1), cache=cache)
+        assert not keys & set(cache)
+        keys |= set(cache)
+        assert len(keys) == 2 * count  # a trajectory and its refined frames
+
+
+def test_every_conditioning_runs(tmp_path: Path) -> None:
+    ends = []
+    conditionings: tuple[Conditioning, ...] = ("none", "data", "data+noise")
+    for conditioning in conditionings:
+        model = save_small_checkpoint(tmp_path / conditioning, "spring-mesh", conditioning=conditioning)
+        result = forecast(ForecastRequest("spring-mesh", model=model, members=2))
+        assert np.isfinite(values(result)).all()
+        ends.append(values(result)[:, -1])
+    assert not np.allclose(ends[0], ends[1])
+    assert not np.allclose(ends[1], ends[2])
+
+
+def test_truth_has_the_forecast_s_leads_and_knows_fractional_ones(flow: ForecastRequest) -> None:
+    known = truth(replace(flow, output_leads=(0.25, 0.5)))
+    run = get_dataset("navier-stokes").load("0")
+    assert list(known.lead.values[:3]) == [0.25, 0.5, 1.0]
+    assert np.isfinite(known.u.values).all()
+    np.testing.assert_array_equal(known.u.sel(lead=3.0).values, run.states[3, 0])
+    assert run.fine_states is not None
+
+
+def test_truth_is_missing_beyond_the_end_of_the_run(flow: ForecastRequest) -> None:
+    known = truth(replace(flow, init="1:60"))
+    assert np.isfinite(known.u.sel(lead=4.0)).all()
+    assert np.isnan(known.u.sel(lead=5.0)).all()
+
+
+def test_a_cancelled_forecast_stops_and_keeps_finished_windows(mesh: ForecastRequest) -> None:
+    cache = DictCache()
+    seen: list[int] = []
+
+    def cancelled() -> bool:
+        seen.append(1)
+        return len(seen) > 120
+
+    with pytest.raises(Cancelled):
+        forecast(replace(mesh, steps=400, refine=True), cache=cache, cancelled=cancelled)
+    assert 0 < cache.writes < 3 * 2 * 3
+
+
+def test_defaults_come_from_the_card(mesh_model: str) -> None:
+    resolved = resolve(ForecastRequest("spring-mesh", model=mesh_model))
+    assert (resolved.steps, resolved.members, resolved.schedule) == (134, 3, "0,30,67")
+    assert output_leads(resolved) == tuple(map(float, range(1, 135)))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"dataset": "weather"}, "weather"),
+        ({"model": "no-such-model"}, "no-such-model"),
+        ({"init": 10**9}, str(10**9)),
+        ({"init": "99:0"}, "99"),
+        ({"init": "0:9999"}, "9999"),
+        ({"init": "soon"}, "soon"),
+        ({"members": 0}, "members is 0"),
+        ({"members": 10**6}, "1000000"),
+        ({"members": 2.5}, "2.5"),
+        ({"steps": 0}, "horizon is 0"),
+        ({"steps": 10**6, "members": 1000}, "memory|GiB"),
+        ({"schedule": "3,2"}, "rise"),
+        ({"schedule": "0,nan"}, "finite"),
+        ({"solver": "rk4"}, "rk4"),
+        ({"last_step": "jump"}, "jump"),
+        ({"noise": "loud"}, "loud"),
+        ({"seed": -1}, "-1"),
+        ({"precision": "fp8"}, "fp8"),
+        ({"output_leads": (999.5,)}, "999.5"),
+        ({"output_leads": (float("nan"),)}, "nan"),
+        ({"refine": "yes"}, "yes"),
+    ],
+)
+def test_bad_requests_are_refused_in_one_sentence(mesh: ForecastRequest, change: dict[str, Any], words: str) -> None:
+    with pytest.raises(EngineError, match=words) as refusal:
+        forecast(replace(mesh, **change))
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_model_of_another_data_set_is_refused(flow_model: str) -> None:
+    with pytest.raises(RequestError, match="navier-stokes, not spring-mesh"):
+        forecast(ForecastRequest("spring-mesh", model=flow_model))
