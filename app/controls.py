@@ -5,9 +5,10 @@ from dataclasses import fields, replace
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from engine.datasets import DATASETS, Dataset, get_dataset
-from engine.datasets.base import parse_initial_condition
+from engine.datasets.base import InitialCondition, parse_initial_condition
 from engine.errors import EngineError, RequestError
 from engine.requests import ForecastRequest, ResolvedRequest
 from engine.schedules import Schedule, parse_schedule
@@ -16,11 +17,7 @@ DrawSchedule = Callable[[Schedule], None]
 Resolve = Callable[[ForecastRequest], ResolvedRequest]
 
 CUSTOM = "custom"
-SOLVERS = {
-    "cold": "Cold sampling (x − I + I)",
-    "naive": "Naive (interpolate anew)",
-    "heun": "Heun (second order)",
-}
+SOLVERS = ("cold", "naive", "heun")
 MEMBERS_SHOWN = 50
 HELP = {
     "dataset": "The physical system to forecast.",
@@ -30,7 +27,10 @@ HELP = {
     "members": "How many equally likely futures to draw; more give a smoother spread and take longer.",
     "schedule": "The lead times inside a window at which the sampler stops: each stop costs network calls.",
     "leads": "Rising lead times in data steps, separated by commas; a name such as stride3 works too.",
-    "solver": "How the sampler moves from one stop to the next: cold sampling is the published way.",
+    "solver": (
+        "How the sampler moves from one stop to the next: cold adds the interpolator's change (the published "
+        "way), naive takes its new state as it is, Heun averages two changes and costs twice as much."
+    ),
     "refine": "Draw the states inside a window anew from its last, best estimate; less noise, less spread.",
     "seed": "The number all randomness follows from: the same seed gives the same forecast.",
     "run_button": "Compute this forecast; what was computed before comes back at once.",
@@ -141,9 +141,14 @@ def _written(value: object) -> str:
 def dataset_control(name: str) -> str:
     """Pick a data set; returns its name."""
     names = list(DATASETS)
-    titles = {each: DATASETS[each].title for each in names}
-    _remember("dataset", name)
-    return st.selectbox("Data set", names, key="dataset", format_func=lambda n: titles[n], help=HELP["dataset"])
+    return st.selectbox(
+        "Data set",
+        names,
+        index=names.index(name),
+        key="dataset",
+        format_func=lambda each: DATASETS[each].title.partition(":")[0],
+        help=HELP["dataset"],
+    )
 
 
 def request_controls(given: ResolvedRequest, resolve: Resolve, draw_schedule: DrawSchedule) -> ResolvedRequest | None:
@@ -184,26 +189,52 @@ def request_controls(given: ResolvedRequest, resolve: Resolve, draw_schedule: Dr
 
 def init_control(dataset: Dataset, given: ResolvedRequest) -> str:
     """Pick a run and a frame of it, or step to the previous or next initial condition."""
-    run_key, frame_key = _key(given, "run"), _key(given, "frame")
     start = parse_initial_condition(given.init, dataset)
-    _remember(run_key, start.run)
-    _remember(frame_key, start.frame)
-    pick, back, on = st.columns([5, 1, 1], gap="xsmall", vertical_alignment="bottom")
-    run = pick.selectbox("Initial condition", dataset.runs(), key=run_key, format_func=run_title, help=HELP["run"])
-    for column, name, sign, by in ((back, "Previous", "‹", -1), (on, "Next", "›", 1)):
-        column.button(
-            sign,
-            key=_key(given, name),
-            help=f"{name} initial condition",
-            on_click=_step_init,
-            args=(dataset, given, by),
-            width="stretch",
-        )
+    pick, back, on = st.columns([4, 1, 1], gap="xsmall", vertical_alignment="bottom")
+    by = _step_button(back, given, "Previous", "left") * -1 + _step_button(on, given, "Next", "right")
+    if by:
+        start = neighbour(dataset, start, by)
+        st.session_state[_key(given, "run")] = start.run
+        st.session_state[_key(given, "frame")] = start.frame
+    runs = dataset.runs()
+    run = pick.selectbox(
+        "Initial condition",
+        runs,
+        index=0 if by else runs.index(start.run),
+        key=_key(given, "run"),
+        format_func=run_title,
+        help=HELP["run"],
+    )
     last = max(condition.frame for condition in dataset.initial_conditions())
-    time = dataset.load(run).times[st.session_state[frame_key]]
-    label = f"Start frame · at {time:.2f} {dataset.time_units}"
-    frame = st.slider(label, 0, last, key=frame_key, help=HELP["frame"])
+    time = dataset.load(run).times[st.session_state.get(_key(given, "frame"), start.frame)]
+    frame = st.slider(
+        f"Start frame · at {time:.2f} {dataset.time_units}",
+        0,
+        last,
+        value=None if by else start.frame,
+        key=_key(given, "frame"),
+        help=HELP["frame"],
+    )
     return f"{run}:{frame}"
+
+
+def _step_button(column: DeltaGenerator, given: ResolvedRequest, name: str, side: str) -> bool:
+    return column.button(
+        "",
+        icon=f":material/chevron_{side}:",
+        key=_key(given, name),
+        help=f"{name} initial condition",
+        width="stretch",
+    )
+
+
+def neighbour(dataset: Dataset, start: InitialCondition, by: int) -> InitialCondition:
+    """The next initial condition of the test split, or the same frame of the next run out of distribution."""
+    known = dataset.initial_conditions()
+    if start not in known:
+        tests = {condition.run for condition in known}
+        known = tuple(InitialCondition(run, start.frame) for run in dataset.runs() if run not in tests)
+    return known[(known.index(start) + by) % len(known)]
 
 
 def run_title(run: str) -> str:
@@ -213,51 +244,51 @@ def run_title(run: str) -> str:
     return f"Test run {run}"
 
 
-def _step_init(dataset: Dataset, given: ResolvedRequest, by: int) -> None:
-    """Move along the test split's initial conditions, or along the runs out of distribution."""
-    run_key, frame_key = _key(given, "run"), _key(given, "frame")
-    run, frame = st.session_state[run_key], st.session_state[frame_key]
-    known = [(condition.run, condition.frame) for condition in dataset.initial_conditions()]
-    if (run, frame) not in known:
-        known = [(other, frame) for other in dataset.runs() if other not in {test for test, _ in known}]
-    run, frame = known[(known.index((run, frame)) + by) % len(known)]
-    st.session_state[run_key], st.session_state[frame_key] = run, frame
-
-
 def steps_control(dataset: Dataset, given: ResolvedRequest) -> int:
     """Pick the length of the forecast in data steps."""
-    steps = given.steps
-    key = _key(given, "steps")
-    _remember(key, steps)
-    shown = st.session_state[key]
-    label = f"Horizon · {shown * dataset.time_step:.2f} {dataset.time_units}"
-    return st.slider(label, 1, max(2 * dataset.default_steps, steps), key=key, format="%d steps", help=HELP["steps"])
+    shown = st.session_state.get(_key(given, "steps"), given.steps)
+    return st.slider(
+        f"Horizon · {shown * dataset.time_step:.2f} {dataset.time_units}",
+        1,
+        max(2 * dataset.default_steps, given.steps),
+        given.steps,
+        key=_key(given, "steps"),
+        format="%d steps",
+        help=HELP["steps"],
+    )
 
 
 def members_control(given: ResolvedRequest) -> int:
     """Pick the number of ensemble members."""
-    members = given.members
-    key = _key(given, "members")
-    _remember(key, members)
-    return st.slider("Ensemble members", 1, max(MEMBERS_SHOWN, members), key=key, help=HELP["members"])
+    return st.slider(
+        "Ensemble members",
+        1,
+        max(MEMBERS_SHOWN, given.members),
+        given.members,
+        key=_key(given, "members"),
+        help=HELP["members"],
+    )
 
 
 def schedule_control(dataset: Dataset, given: ResolvedRequest, draw: DrawSchedule) -> str | None:
     """Pick a sampling schedule by name or write its leads; None where what is written is no schedule."""
-    presets = schedule_presets(dataset.horizon)
-    written = given.schedule
-    choice_key, text_key = _key(given, "schedule"), _key(given, "leads")
-    _remember(choice_key, written if written in presets else CUSTOM)
-    _remember(text_key, written if written not in presets else _some_leads(dataset.horizon))
+    choices = [*schedule_presets(dataset.horizon), CUSTOM]
+    is_preset = given.schedule in choices
     choice = st.selectbox(
         "Sampling schedule",
-        [*presets, CUSTOM],
-        key=choice_key,
+        choices,
+        index=choices.index(given.schedule if is_preset else CUSTOM),
+        key=_key(given, "schedule"),
         format_func=lambda name: _schedule_title(name, dataset.horizon),
         help=HELP["schedule"],
     )
     if choice == CUSTOM:
-        choice = st.text_input("Leads in data steps", key=text_key, help=HELP["leads"])
+        choice = st.text_input(
+            "Leads in data steps",
+            _some_leads(dataset.horizon) if is_preset else given.schedule,
+            key=_key(given, "leads"),
+            help=HELP["leads"],
+        )
     try:
         schedule = parse_schedule(choice, horizon=dataset.horizon)
     except RequestError as error:
@@ -285,12 +316,11 @@ def _some_leads(horizon: int) -> str:
 
 def solver_control(given: ResolvedRequest) -> str:
     """Pick how the sampler steps."""
-    key = _key(given, "solver")
-    _remember(key, given.solver)
     picked = st.segmented_control(
         "Sampler",
-        list(SOLVERS),
-        key=key,
+        SOLVERS,
+        default=given.solver,
+        key=_key(given, "solver"),
         format_func=str.capitalize,
         required=True,
         width="stretch",
@@ -301,22 +331,13 @@ def solver_control(given: ResolvedRequest) -> str:
 
 def refine_control(given: ResolvedRequest) -> bool:
     """Refine the outputs inside each window, or not."""
-    key = _key(given, "refine")
-    _remember(key, given.refine)
-    return st.toggle("Refine", key=key, help=HELP["refine"])
+    return st.toggle("Refine", given.refine, key=_key(given, "refine"), help=HELP["refine"])
 
 
 def seed_control(given: ResolvedRequest) -> int:
     """Pick the seed."""
-    key = _key(given, "seed")
-    _remember(key, given.seed)
-    return int(st.number_input("Seed", min_value=0, step=1, key=key, help=HELP["seed"]))
+    return st.number_input("Seed", 0, None, given.seed, 1, key=_key(given, "seed"), help=HELP["seed"])
 
 
 def _key(given: ResolvedRequest, name: str) -> str:
     return f"{given.dataset}/{name}"
-
-
-def _remember(key: str, value: object) -> None:
-    """A widget's first value; afterwards the widget keeps its own."""
-    st.session_state.setdefault(key, value)

@@ -73,10 +73,14 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Report:
-    """One forecast, measured; `peak_memory` is that of the process so far, in bytes."""
+    """One forecast, measured: seconds on the wall and of all processor cores, the process's peak memory so far.
+
+    Cores × `seconds` much above `cpu_seconds` tells of a machine busy with something else. Memory in bytes.
+    """
 
     request: ResolvedRequest
     seconds: float
+    cpu_seconds: float
     calls: Calls
     peak_memory: int
     comparison: Comparison
@@ -104,10 +108,12 @@ def measure(request: ForecastRequest, *, device: str = "cpu", plain_members: int
         raise RequestError(f"The plain loop has {plain_members} members: give at least 1.")
     resolved = resolve(request)
     load_pair(resolved.model, device, resolved.precision)  # reading the weights is not what is timed
+    cpu_begin = time.process_time()
     seconds, _ = _timed(lambda: forecast(resolved, device=device), device)
+    cpu_seconds = time.process_time() - cpu_begin
     peak_memory = _peak_memory()
     comparison = compare(resolved, device=device, members=min(plain_members, resolved.members))
-    return Report(resolved, seconds, count_calls(resolved), peak_memory, comparison)
+    return Report(resolved, seconds, cpu_seconds, count_calls(resolved), peak_memory, comparison)
 
 
 def compare(request: ResolvedRequest, *, device: str = "cpu", members: int) -> Comparison:

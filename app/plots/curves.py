@@ -60,10 +60,10 @@ def ratio_chart(lead: np.ndarray, ratio: np.ndarray, *, time_units: str) -> go.F
 def styled(figure: go.Figure, *, time_units: str, y_title: str) -> go.Figure:
     """The quiet look that all line charts share, on either theme."""
     figure.update_layout(
-        height=260,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        height=280,
+        margin={"l": 8, "r": 8, "t": 48, "b": 8},
         hovermode="x unified",
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left", "title": None},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 12}},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         dragmode=False,

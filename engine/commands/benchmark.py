@@ -48,7 +48,8 @@ def describe(report: "Report", peak: float) -> str:
     settings = f"{request.members} members, {request.steps} steps, schedule {request.schedule}, {request.solver}"
     lines = {
         f"{request.dataset}": f"{settings}, {request.precision}",
-        "wall time": f"{report.seconds:.2f} s, {report.seconds / request.members:.3f} s per member",
+        "wall time": f"{report.seconds:.2f} s, {report.seconds / request.members:.3f} s per member; "
+        f"{report.cpu_seconds:.2f} s of processor time",
         "network calls": f"{calls.forecaster} F and {calls.interpolator} I per member",
         "per call": f"{calls.forecaster_flops / 1e9:.3f} (F), {calls.interpolator_flops / 1e9:.3f} GFLOP (I)",
         "achieved": f"{_gflops(report.flops_per_second)}, {report.flops_per_second / peak:.0%} of the peak",

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -65,11 +66,7 @@ def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
     monkeypatch.setattr(engine.baselines, "bundled_dir", lambda: tmp_path / "bundled")
     monkeypatch.setenv("COLDCAST_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setitem(START_FRAMES, "walks", (0, 2))
-    return as_dataset(Walks())
-
-
-def as_dataset(walks: object) -> Dataset:
-    return walks  # type: ignore[return-value]
+    return cast(Dataset, Walks())
 
 
 def train(dataset: Dataset, count: int) -> TrainingStates:

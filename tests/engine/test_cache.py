@@ -200,7 +200,7 @@ def test_a_planted_pickle_is_not_executed(cache: ArrayCache, tmp_path: Path, col
 
 def test_a_pickled_array_in_the_place_of_a_file_is_not_unpickled(cache: ArrayCache, tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.npy"
-    np.save(bomb, np.array([Bomb(tmp_path / "executed")], dtype=object), allow_pickle=True)
+    np.save(bomb, np.array([Bomb(tmp_path / "executed")], dtype=object))
     name = hashlib.sha256(bomb.read_bytes()).hexdigest()
     cache.put(key(1), array(1))
     bomb.rename(cache.directory / "files" / f"{name}.npy")
@@ -247,9 +247,7 @@ def test_a_folder_that_vanishes_is_said_and_forgiven_when_it_is_back(cache: Arra
     assert cache.problem is None
 
 
-def test_a_full_disk_is_said_and_leaves_no_rubbish(
-    cache: ArrayCache, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_said_and_leaves_no_rubbish(cache: ArrayCache, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 

@@ -70,13 +70,9 @@ def test_half_precision_rounds_kernels_keeps_vectors_and_loads_as_float32(tmp_pa
 
 
 @pytest.mark.parametrize(("value", "half"), [(1e6, True), (float("nan"), False)])
-def test_weights_that_would_be_stored_as_infinity_or_nan_are_refused(
-    tmp_path: Path, value: float, half: bool
-) -> None:
+def test_weights_that_would_be_stored_as_infinity_or_nan_are_refused(tmp_path: Path, value: float, half: bool) -> None:
     with pytest.raises(CheckpointError, match=r"forecaster\.w is not finite"):
-        checkpoint.save_checkpoint(
-            tmp_path / "x", CARD, {"w": torch.full((2, 2), value)}, INTERPOLATOR, half=half
-        )
+        checkpoint.save_checkpoint(tmp_path / "x", CARD, {"w": torch.full((2, 2), value)}, INTERPOLATOR, half=half)
     assert not (tmp_path / "x").exists()
 
 
@@ -119,9 +115,7 @@ def test_missing_weights_are_refused(saved: Path) -> None:
         checkpoint.load_checkpoint(saved)
 
 
-@pytest.mark.parametrize(
-    "foreign", [b"\x80\x04pickle", save({"forecaster.w": torch.ones(2), "other": torch.ones(1)})]
-)
+@pytest.mark.parametrize("foreign", [b"\x80\x04pickle", save({"forecaster.w": torch.ones(2), "other": torch.ones(1)})])
 def test_foreign_weights_are_refused_even_if_the_card_vouches_for_them(saved: Path, foreign: bytes) -> None:
     (saved / checkpoint.WEIGHTS_FILE).write_bytes(foreign)
     edit_card(saved, lambda card: card.update(weights_sha256=hashlib.sha256(foreign).hexdigest()))
@@ -162,15 +156,11 @@ def test_text_that_is_no_card_is_refused(text: str) -> None:
         ModelCard.from_json(text)
 
 
-def test_checkpoints_are_found_by_name_with_the_default_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_checkpoints_are_found_by_name_with_the_default_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "checkpoints_dir", lambda: tmp_path)
     assert checkpoint.list_checkpoints() == ()
     for name, dataset in (("a-toy", "toy"), ("toy-fast", "toy"), ("other-fast", "other")):
-        checkpoint.save_checkpoint(
-            tmp_path / name, replace(CARD, name=name, dataset=dataset), FORECASTER, INTERPOLATOR
-        )
+        checkpoint.save_checkpoint(tmp_path / name, replace(CARD, name=name, dataset=dataset), FORECASTER, INTERPOLATOR)
     assert checkpoint.list_checkpoints("toy") == ("toy-fast", "a-toy")
     assert checkpoint.list_checkpoints() == ("other-fast", "toy-fast", "a-toy")
     assert checkpoint.load_card("a-toy").name == "a-toy"

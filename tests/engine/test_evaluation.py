@@ -3,6 +3,7 @@
 import csv
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ class Noise:
         return run.static[0] == 0
 
 
-DATASET: Dataset = Noise()  # type: ignore[assignment]
+DATASET = cast(Dataset, Noise())
 RUNS = [DATASET.load(name) for name in DATASET.runs()]
 
 

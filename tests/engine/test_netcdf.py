@@ -1,5 +1,6 @@
 """Runs as netCDF files: what goes in comes out, within the stated quantum, from many threads."""
 
+import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,6 +14,7 @@ from engine.datasets import get_dataset
 from engine.datasets.base import Dataset, Run
 from engine.datasets.netcdf import NETCDF_LOCK, open_dataset, read_run, write_run
 from engine.errors import DataError
+from engine.folders import bundled_dir
 
 OBSTACLES = [[0.5, 0.2, 0.07], [1.25, 0.1, 0.0512345678901234]]
 
@@ -236,3 +238,35 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, flow: Dataset)
     with pytest.raises(ValueError, match="zip"):
         write(path, wrong, flow)
     assert path.read_bytes() == before
+
+
+def test_the_bundled_files_are_those_of_the_checksums() -> None:
+    lines = (bundled_dir() / "SHA256SUMS").read_text().splitlines()
+    listed = {name: digest for digest, name in (line.split("  ") for line in lines)}
+    found = {
+        path.relative_to(bundled_dir()).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in bundled_dir().rglob("*.nc")
+    }
+    assert listed and found == listed
+
+
+@pytest.mark.parametrize(("name", "frames", "test", "ood"), [("navier-stokes", 65, 5, 3), ("spring-mesh", 805, 15, 3)])
+def test_every_bundled_run_is_readable_and_keeps_its_boundaries(name: str, frames: int, test: int, ood: int) -> None:
+    dataset = get_dataset(name)
+    assert dataset.runs() == (*map(str, range(test)), *(f"ood-{index}" for index in range(ood)))
+    for run_name in dataset.runs():
+        run = dataset.load(run_name)
+        assert run.name == run_name and run.states.shape[0] == frames
+        assert run.times[1] - run.times[0] == pytest.approx(dataset.time_step)
+        at_rest = [0, 1]  # velocity or momentum
+        held = run.static[0] == 1
+        held[:, 0] &= name == "spring-mesh"  # the inlet is held, but not at rest
+        assert not run.states[:, at_rest][..., held].any()
+
+
+def test_the_finer_frames_of_the_first_flow_meet_its_frames() -> None:
+    run = get_dataset("navier-stokes").load("0")
+    assert run.fine_states is not None and run.fine_times is not None
+    np.testing.assert_allclose(run.fine_times[3::4], run.times, atol=1e-12)
+    # Both are rounded, each to its own quantum: at most 1e-4 of a range of about 8.
+    np.testing.assert_allclose(run.fine_states[3::4], run.states, atol=8e-4)

@@ -84,9 +84,7 @@ def test_almost_fair_crps_is_the_stated_mixture(count: int, alpha: float) -> Non
 @pytest.mark.parametrize("count", [2, 5])
 def test_almost_fair_crps_has_the_gradient_of_finite_differences(count: int) -> None:
     members, truth = ensemble(count, 3)
-    assert torch.autograd.gradcheck(
-        lambda x: kernels.almost_fair_crps_loss(x, truth), members.requires_grad_()
-    )
+    assert torch.autograd.gradcheck(lambda x: kernels.almost_fair_crps_loss(x, truth), members.requires_grad_())
 
 
 def test_almost_fair_crps_feels_a_stray_member_that_the_fair_score_does_not() -> None:
@@ -118,9 +116,7 @@ def test_almost_fair_crps_refuses_one_member_and_an_alpha_beyond_one() -> None:
 
 def test_gaussian_crps_of_the_standard_normal_at_its_mean_is_the_closed_form() -> None:
     zero, one = torch.zeros((), dtype=torch.float64), torch.ones((), dtype=torch.float64)
-    assert kernels.gaussian_crps(zero, one, zero).item() == pytest.approx(
-        (math.sqrt(2) - 1) / math.sqrt(math.pi)
-    )
+    assert kernels.gaussian_crps(zero, one, zero).item() == pytest.approx((math.sqrt(2) - 1) / math.sqrt(math.pi))
     assert kernels.gaussian_crps(zero, 3 * one, zero).item() == pytest.approx(
         3 * (math.sqrt(2) - 1) / math.sqrt(math.pi)
     )

@@ -51,9 +51,7 @@ def test_crps_agrees_with_brute_force() -> None:
     for divisor, fair in ((6 * 5, True), (36, False)):
         expected = np.abs(f - t).mean(0) - sum(np.abs(a - b) for a in f for b in f) / (2 * divisor)
         np.testing.assert_allclose(crps(forecast, truth, fair=fair), expected, rtol=1e-12)
-        np.testing.assert_allclose(
-            crps(forecast, truth, over=["y", "x"], fair=fair), expected.mean((1, 2)), rtol=1e-12
-        )
+        np.testing.assert_allclose(crps(forecast, truth, over=["y", "x"], fair=fair), expected.mean((1, 2)), rtol=1e-12)
 
 
 @pytest.mark.parametrize("members", [2, 6, 31])
@@ -61,9 +59,7 @@ def test_crps_agrees_with_the_libraries_scores_and_scoringrules(members: int) ->
     forecast, truth = case(members)
     for fair, method, estimator in ((True, "fair", "fair"), (False, "ecdf", "qd")):
         ours = crps(forecast, truth, fair=fair)
-        theirs = scores.probability.crps_for_ensemble(
-            forecast, truth, "member", method=method, preserve_dims="all"
-        )
+        theirs = scores.probability.crps_for_ensemble(forecast, truth, "member", method=method, preserve_dims="all")
         xr.testing.assert_allclose(ours, theirs.transpose(*ours.dims))
         others = scoringrules.crps_ensemble(truth.values, forecast.values, 0, estimator=estimator)
         np.testing.assert_allclose(ours, others, rtol=1e-10, atol=1e-15)
@@ -80,9 +76,7 @@ def test_crps_of_a_standard_normal_is_the_closed_form() -> None:
 def test_the_member_dimension_may_lie_anywhere_and_have_any_name() -> None:
     forecast, truth = case()
     moved = forecast.rename(member="run").transpose("y", "run", "x", "lead")
-    xr.testing.assert_allclose(
-        crps(moved, truth, member_dim="run"), crps(forecast, truth).transpose("y", "x", "lead")
-    )
+    xr.testing.assert_allclose(crps(moved, truth, member_dim="run"), crps(forecast, truth).transpose("y", "x", "lead"))
 
 
 def test_float32_read_only_big_endian_data_are_scored() -> None:
@@ -160,9 +154,7 @@ def test_rank_histogram_of_a_truth_below_inside_and_above() -> None:
 def test_rank_histogram_agrees_with_the_library_scores_where_nothing_is_tied() -> None:
     forecast, truth = case()
     theirs = scores.probability.rank_histogram(forecast, truth, "member", preserve_dims="lead")
-    np.testing.assert_allclose(
-        rank_histogram(forecast, truth, over=["y", "x"]), theirs.transpose("lead", "rank")
-    )
+    np.testing.assert_allclose(rank_histogram(forecast, truth, over=["y", "x"]), theirs.transpose("lead", "rank"))
 
 
 def test_tied_ranks_are_drawn_evenly_and_reproducibly() -> None:

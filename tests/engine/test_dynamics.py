@@ -1,0 +1,139 @@
+"""The trained pair: scaling, output forms, conditionings, and the small networks themselves."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from engine.datasets import DATASETS
+from engine.errors import CheckpointError, RequestError
+from engine.models import FAMILIES, build_network
+from engine.models.dynamics import (
+    OUTPUT_FORMS,
+    Forecaster,
+    Interpolator,
+    OutputForm,
+    Scaling,
+    forecaster_inputs,
+    interpolator_inputs,
+    noise_level,
+)
+from engine.models.layers import Dropout
+from engine.models.presets import PRESETS, get_preset
+
+X, Y = torch.randn(2, 3, 6, 5), torch.randn(2, 3, 6, 5)
+STATIC = torch.zeros(2, 1, 6, 5)
+
+
+def one(inputs: Tensor, time: Tensor, dropout: Dropout | None) -> Tensor:
+    """A network that answers 1 everywhere."""
+    return torch.ones(len(inputs), 3, *inputs.shape[-2:])
+
+
+def test_scaling_there_and_back_is_the_identity() -> None:
+    scaling = Scaling(torch.randn(3, 6, 5), torch.randn(3, 1, 1), torch.rand(3, 1, 1) + 0.1)
+    torch.testing.assert_close(scaling.restore(scaling.normalise(X)), X)
+    flat = Scaling(torch.zeros(1), torch.full((3, 1, 1), 2.0), torch.full((3, 1, 1), 4.0))
+    torch.testing.assert_close(flat.normalise(torch.full((1, 3, 1, 1), 10.0)), torch.full((1, 3, 1, 1), 2.0))
+
+
+@pytest.mark.parametrize(("form", "weight"), [("linear", 0.75), ("root", 0.75**0.5)])
+def test_a_forecast_corrects_the_present_state_by_what_remains(form: str, weight: float) -> None:
+    forecaster = Forecaster(one, 8, OutputForm(form))
+    torch.testing.assert_close(forecaster(X, torch.full((2,), 2.0), static=STATIC), X + weight)
+
+
+@pytest.mark.parametrize("form", ["linear", "root"])
+def test_an_interpolation_meets_both_ends(form: str) -> None:
+    interpolator = Interpolator(one, 8, OutputForm(form))
+    torch.testing.assert_close(interpolator(X, Y, torch.zeros(2), static=STATIC), X)
+    torch.testing.assert_close(interpolator(X, Y, torch.full((2,), 8.0), static=STATIC), Y)
+    torch.testing.assert_close(interpolator(X, Y, torch.full((2,), 4.0), static=STATIC), (X + Y) / 2 + 1)
+
+
+def test_the_absolute_form_is_the_network_s_answer() -> None:
+    ones = torch.ones_like(X)
+    torch.testing.assert_close(Forecaster(one, 8, OutputForm("absolute"))(X, torch.ones(2), static=STATIC), ones)
+    torch.testing.assert_close(Interpolator(one, 8, OutputForm("absolute"))(X, Y, torch.ones(2), static=STATIC), ones)
+
+
+def test_conditioning_hands_the_network_the_initial_state_blurred_as_stated() -> None:
+    seen: list[Tensor] = []
+
+    def spy(inputs: Tensor, time: Tensor, dropout: Dropout | None) -> Tensor:
+        seen.append(inputs)
+        return one(inputs, time, dropout)
+
+    noise, lead = torch.randn_like(X), torch.tensor([0.0, 3.0])
+    for conditioning in ("none", "data", "data+noise"):
+        forecaster = Forecaster(spy, 4, OutputForm("linear"), conditioning)
+        forecaster(X, lead, static=STATIC, initial=Y, noise=noise)
+    assert [inputs.shape[1] for inputs in seen] == [4, 7, 7]
+    torch.testing.assert_close(seen[1][:, 3:6], Y)
+    torch.testing.assert_close(seen[2][0, 3:6], noise[0])  # lead 0: pure noise
+    torch.testing.assert_close(seen[2][1, 3:6], Y[1])  # last trained lead: no noise
+    with pytest.raises(ValueError, match="initial"):
+        Forecaster(spy, 4, OutputForm("linear"), "data")(X, lead, static=STATIC)
+
+
+def test_the_noise_level_follows_the_trained_diffusion_step() -> None:
+    # k = 25, h = 7: 32 trained steps, lead 1 is step 26
+    levels = noise_level(torch.tensor([0.0, 0.5, 1.0, 1.5, 6.0]), 7, 25)
+    torch.testing.assert_close(levels, torch.tensor([0, 13, 26, 26.5, 31]) / 31)
+
+
+def test_an_unknown_output_form_family_or_preset_is_refused() -> None:
+    with pytest.raises(ValueError, match="banana"):
+        OutputForm("banana")
+    with pytest.raises(CheckpointError, match="banana"):
+        build_network("banana", {})
+    with pytest.raises(CheckpointError, match="colour"):
+        build_network("convnet", {"in_channels": 1, "out_channels": 1, "colour": "red"})
+    with pytest.raises(RequestError, match="banana"):
+        get_preset("spring-mesh", "banana")
+
+
+@pytest.mark.parametrize("owner", [key for key in PRESETS if key[0] in DATASETS])
+def test_every_preset_builds_for_its_data_set(owner: tuple[str, str]) -> None:
+    dataset, preset = DATASETS[owner[0]], PRESETS[owner]
+    channels, static = len(dataset.channels), len(dataset.static_channels)
+    assert preset.output_form in OUTPUT_FORMS
+    for spec, inputs in (
+        (preset.forecaster, forecaster_inputs(channels, static, preset.conditioning)),
+        (preset.interpolator, interpolator_inputs(channels, static)),
+    ):
+        assert spec.family in FAMILIES
+        assert spec.config["in_channels"] == inputs
+        assert spec.config["out_channels"] == channels
+
+
+@pytest.mark.parametrize("name", ["navier-stokes", "spring-mesh"])
+def test_fast_networks_are_stateless_and_treat_samples_alone(name: str) -> None:
+    spec = PRESETS[name, "fast"].forecaster
+    torch.manual_seed(0)
+    network = build_network(spec.family, spec.config)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.05)
+    shape = [len(axis.values) for axis in DATASETS[name].axes]
+    x, time = torch.randn(3, spec.config["in_channels"], *shape), torch.tensor([0.0, 1.0, 5.0])
+    with torch.inference_mode():
+        together = network(x, time, None)
+        assert together.shape == (3, spec.config["out_channels"], *shape)
+        torch.testing.assert_close(network(x[1:2], time[1:2], None), together[1:2], rtol=0, atol=1e-4)
+        network.train()
+        torch.testing.assert_close(network(x, time, None), together)
+
+
+@pytest.mark.parametrize("name", ["navier-stokes", "spring-mesh"])
+def test_fast_networks_number_their_dropout_sites_in_order(name: str) -> None:
+    spec = PRESETS[name, "fast"].interpolator
+    sites: list[int] = []
+
+    def note(x: Tensor, rate: float, site: int) -> Tensor:
+        assert rate == spec.config["dropout"]
+        sites.append(site)
+        return x
+
+    shape = [len(axis.values) for axis in DATASETS[name].axes]
+    network = build_network(spec.family, spec.config)
+    network(torch.zeros(1, spec.config["in_channels"], *shape), torch.zeros(1), note)
+    assert len(sites) == len(set(sites)) >= 2

@@ -1,0 +1,146 @@
+"""Training on a handful of tiny runs: it learns, resumes, survives damage, publishes what the engine loads."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine.checkpoint import Defaults, load_checkpoint
+from engine.datasets import get_dataset
+from engine.datasets.base import Run
+from engine.datasets.simulated import load_simulated
+from engine.errors import DataError, RequestError
+from engine.forecasting import ForecastRequest, forecast
+from engine.simulators.generate import generate
+from engine.training.data import channel_statistics, draw_windows, load_runs, make_scaling, mirror_states, to_tensors
+from engine.training.loop import TrainingOptions, train
+from engine.training.publish import publish
+from engine.training.state import load_best
+
+DATASET = get_dataset("spring-mesh")
+MINUTES = 0.05
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two training runs and one validation run of the spring mesh; the folder of the former."""
+    folder = tmp_path_factory.mktemp("runs")
+    for split, count in (("train", 2), ("validation", 1)):
+        for _ in generate("spring-mesh", split=split, out=folder / split, runs=count, workers=1):
+            pass
+    return folder / "train"
+
+
+@pytest.fixture
+def options(runs: Path, tmp_path: Path) -> TrainingOptions:
+    return TrainingOptions(
+        DATASET, "fast", "direct", MINUTES, data=runs, folder=tmp_path, batch=4, validate_seconds=1.0
+    )
+
+
+def test_every_stage_trains_and_the_pair_is_published_and_forecasts(options: TrainingOptions, tmp_path: Path) -> None:
+    for stage in ("direct", "interpolator", "forecaster"):
+        progress = list(train(replace(options, stage=stage)))
+        assert progress[-1].validation is not None
+        assert np.isfinite(progress[-1].loss)
+        assert (tmp_path / f"{stage}.csv").read_text().count("\n") == len(progress) + 1
+    defaults = Defaults(10, 2, "0,67", "cold", "forecast", "step", True, "fp32")
+    card = publish(DATASET, "fast", defaults=defaults, folder=tmp_path, target=tmp_path / "made")
+    assert card.training["forecaster"]["stage"] == "forecaster"
+    weights, _ = load_best(tmp_path / "forecaster.safetensors")
+    loaded = load_checkpoint(tmp_path / "made")
+    for name, tensor in weights.items():
+        torch.testing.assert_close(loaded.forecaster[name], tensor, rtol=1e-3, atol=1e-6)  # half precision
+    result = forecast(ForecastRequest("spring-mesh", model=str(tmp_path / "made")))
+    assert np.isfinite(result.q_x.values).all()
+
+
+@pytest.mark.parametrize("loss", ["mse", "l1", "crps"])
+def test_the_interpolator_learns_from_every_loss(options: TrainingOptions, loss: str) -> None:
+    progress = list(train(replace(options, stage="interpolator", loss=loss, validate_seconds=0.5)))
+    scores = [item.validation for item in progress if item.validation is not None]
+    assert min(scores) < scores[0]
+
+
+def test_a_resumed_run_goes_on_from_its_counters(options: TrainingOptions, tmp_path: Path) -> None:
+    first = list(train(options))[-1]
+    assert list(train(replace(options, resume=True))) == []  # its minutes are spent
+    second = list(train(replace(options, resume=True, minutes=2 * MINUTES)))[-1]
+    assert second.steps > first.steps
+    assert second.seconds >= 2 * 60 * MINUTES
+    _, counters = load_best(tmp_path / "direct.safetensors")
+    assert counters.steps == second.steps
+
+
+def test_a_damaged_state_is_refused_in_one_sentence(options: TrainingOptions, tmp_path: Path) -> None:
+    list(train(options))
+    path = tmp_path / "direct.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(DataError, match="without --resume"):
+        train(replace(options, resume=True))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"stage": "banana"}, "banana"),
+        ({"loss": "banana"}, "banana"),
+        ({"preset": "banana"}, "banana"),
+        ({"minutes": 0}, "minutes"),
+        ({"minutes": float("nan")}, "minutes"),
+        ({"batch": 0}, "batch"),
+    ],
+)
+def test_bad_options_are_refused(options: TrainingOptions, change: dict, words: str) -> None:
+    with pytest.raises(RequestError, match=words):
+        train(replace(options, **change))
+
+
+def test_stage_two_needs_stage_one(options: TrainingOptions) -> None:
+    with pytest.raises(DataError, match="interpolator"):
+        train(replace(options, stage="forecaster"))
+
+
+def test_missing_training_runs_name_the_command_that_makes_them(options: TrainingOptions, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="simulate spring-mesh --split train"):
+        train(replace(options, data=tmp_path / "nothing"))
+
+
+def test_a_damaged_run_is_named(runs: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "run_0000.npz"
+    damaged.write_bytes((runs / "run_0000.npz").read_bytes()[:999])
+    with pytest.raises(DataError, match="run_0000"):
+        load_simulated(damaged)
+
+
+def test_channel_statistics_are_those_of_the_scored_cells() -> None:
+    states = np.zeros((5, 4, 10, 10), np.float32)
+    static = np.zeros((1, 10, 10), np.float32)
+    static[0, 9] = 1
+    states += DATASET.background()
+    states[:, 1, :9] += 3.0
+    states[:, 1, 9] += 99.0  # a fixed particle: does not count
+    states[::2, 3, :9] += 2.0
+    mean, std = channel_statistics(DATASET, [Run("made", states, static, np.arange(5.0))])
+    assert mean == pytest.approx((0.0, 3.0, 0.0, 1.2))
+    assert std == pytest.approx((0.0, 0.0, 0.0, 0.96**0.5), abs=1e-6)
+
+
+def test_windows_start_at_frame_zero_more_often_and_end_a_horizon_later(runs: Path) -> None:
+    loaded = load_runs(DATASET, "train", folder=runs)
+    scaling = make_scaling(DATASET, (0.0,) * 4, (1.0,) * 4, torch.device("cpu"))
+    tensors = to_tensors(DATASET, loaded, scaling, torch.device("cpu"))
+    windows = draw_windows(tensors, 134, 2000, torch.Generator().manual_seed(0))
+    assert float((windows.start == 0).float().mean()) == pytest.approx(0.15, abs=0.03)
+    assert int(windows.start.max()) <= 804 - 134
+    torch.testing.assert_close(windows.x_horizon, tensors.states[windows.run, windows.start + 134])
+
+
+def test_mirroring_touches_the_chosen_samples_alone() -> None:
+    x = torch.randn(2, 4, 10, 10)
+    mirrored = mirror_states(x, DATASET, torch.tensor([True, False]))
+    torch.testing.assert_close(mirrored[1], x[1])
+    torch.testing.assert_close(mirrored[0, 0], -x[0, 0].flip(-1))
+    torch.testing.assert_close(mirrored[0, 1], x[0, 1].flip(-1))
