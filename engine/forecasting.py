@@ -12,7 +12,7 @@ from engine.datasets import Run, get_dataset
 from engine.datasets.base import parse_initial_condition
 from engine.errors import Cancelled
 from engine.loading import load_pair
-from engine.member_windows import MemberWindows, Plan, Store
+from engine.member_windows import BATCH_CELLS, MemberWindows, Plan, Store
 from engine.requests import (
     ForecastRequest,
     ResolvedRequest,
@@ -39,9 +39,6 @@ __all__ = [
     "truth_from",
     "window_calls",
 ]
-
-BATCH_CELLS = 300_000
-"""Grid cells of all members that one network call sees at most; larger ensembles run in several batches."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,9 @@ from engine.sampling import cold_sampling, refine
 from engine.schedules import Schedule
 from engine.window import Pair, WindowForecaster, WindowInterpolator, WindowSetting, bind
 
+BATCH_CELLS = 300_000
+"""Grid cells that one network call sees at most, over all members and leads of its batch."""
+
 NUMERICS_VERSION = 1
 """Raised whenever a change alters the numbers of a forecast: stored windows of older versions are then not used."""
 
@@ -137,13 +140,16 @@ class MemberWindows:
         forecaster, interpolator = self._bind(missing)
         forecaster.calls = self._forecaster_calls()  # masks are keyed by the x_h they go with: here the last one
         x_horizon = torch.from_numpy(self._states[missing, -1]).to(self._pair.device)
-        walk = refine(interpolator, x_horizon, leads)
+        walk = refine(interpolator, x_horizon, leads, batch=self._refined_at_once(len(missing)))
         for index in range(len(leads)):
             with torch.inference_mode():
                 _, x = next(walk)
             into[missing, index] = x.cpu().numpy()
             yield 1
         self._store(keys, into, missing)
+
+    def _refined_at_once(self, members: int) -> int:
+        return max(1, BATCH_CELLS // (members * self._x.shape[-1] * self._x.shape[-2]))
 
     def _forecaster_calls(self) -> int:
         steps = len(self._landed)

@@ -93,10 +93,23 @@ def _walk(
         yield Step(i_next, x, x_h)
 
 
-def refine(interpolate: Interpolator, x_horizon: Tensor, leads: Iterable[float]) -> Iterator[tuple[float, Tensor]]:
-    """Interpolate the last x_h to every wanted lead, whole or fractional (arXiv 2306.01984, Algorithm 2, line 6)."""
-    for lead in leads:
-        yield lead, interpolate(x_horizon, lead)
+def refine(
+    interpolate: Interpolator, x_horizon: Tensor, leads: Iterable[float], *, batch: int = 1
+) -> Iterator[tuple[float, Tensor]]:
+    """Interpolate the last x_h to every wanted lead, whole or fractional (arXiv 2306.01984, Algorithm 2, line 6).
+
+    With `batch` above 1, so many leads are evaluated at once where the interpolator offers `.several(x_h, leads)`.
+    """
+    several = getattr(interpolate, "several", None)
+    for chunk in _chunks(tuple(leads), batch):
+        if several is not None and len(chunk) > 1:
+            yield from zip(chunk, several(x_horizon, chunk), strict=True)
+        else:
+            yield from ((lead, interpolate(x_horizon, lead)) for lead in chunk)
+
+
+def _chunks(leads: tuple[float, ...], size: int) -> Iterator[tuple[float, ...]]:
+    return (leads[first : first + size] for first in range(0, len(leads), size))
 
 
 def cold_step(

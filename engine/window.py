@@ -3,6 +3,7 @@
 What comes out are the two callables that `engine.sampling` walks with; states are in physical units here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -89,14 +90,15 @@ class WindowInterpolator:
 
     def pair(self, x_horizon: Tensor, lead: float, next_lead: float) -> tuple[Tensor, Tensor]:
         """Both leads from one batch."""
-        first, second = self._known(x_horizon, lead), self._known(x_horizon, next_lead)
-        if first is not None or second is not None:
-            return (
-                self(x_horizon, lead) if first is None else first,
-                self(x_horizon, next_lead) if second is None else second,
-            )
-        at_lead, at_next = self._evaluate(x_horizon, (lead, next_lead))
+        at_lead, at_next = self.several(x_horizon, (lead, next_lead))
         return at_lead, at_next
+
+    def several(self, x_horizon: Tensor, leads: Sequence[float]) -> list[Tensor]:
+        """All leads from one batch, but for those that are known."""
+        known = {lead: self._known(x_horizon, lead) for lead in leads}
+        asked = tuple(lead for lead in leads if known[lead] is None)
+        found = dict(zip(asked, self._evaluate(x_horizon, asked), strict=True)) if asked else {}
+        return [found[lead] if state is None else state for lead, state in known.items()]
 
     def _known(self, x_horizon: Tensor, lead: float) -> Tensor | None:
         if lead == 0:

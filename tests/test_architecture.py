@@ -249,9 +249,7 @@ def test_commands_are_used_by_the_command_line_alone() -> None:
 
 def test_every_library_that_is_imported_is_required() -> None:
     for name in within("engine", "app"):
-        missing = {
-            library for library in foreign(modules()[name].all) if not distributions(library) & required()
-        }
+        missing = {library for library in foreign(modules()[name].all) if not distributions(library) & required()}
         assert not missing, name
 
 
@@ -295,9 +293,7 @@ def run_python(program: str) -> None:
     ],
 )
 def test_loading_a_light_part_leaves_the_heavy_libraries_alone(imports: str, absent: set[str]) -> None:
-    run_python(
-        f"import sys, {imports}\nfound = sorted({absent!r} & set(sys.modules))\nassert not found, found"
-    )
+    run_python(f"import sys, {imports}\nfound = sorted({absent!r} & set(sys.modules))\nassert not found, found")
 
 
 def test_simulators_and_training_load_where_nothing_else_is_installed() -> None:

@@ -171,9 +171,7 @@ def test_installing_for_the_tests_covers_the_page(bootstrap: ModuleType, pip: Fa
     assert pip.installs == [["-r", os.path.join(bootstrap.ROOT, "requirements-dev.txt")]]
 
 
-def test_changed_requirements_are_installed_into_the_same_environment(
-    bootstrap: ModuleType, pip: FakePip
-) -> None:
+def test_changed_requirements_are_installed_into_the_same_environment(bootstrap: ModuleType, pip: FakePip) -> None:
     bootstrap.install(for_tests=False)
     Path(bootstrap.ROOT, "requirements.txt").write_text("numpy==2.0\ntorch==9.9.9\n")
     bootstrap.install(for_tests=False)
@@ -322,9 +320,7 @@ def test_a_stand_in_that_does_not_start_is_passed_over(
     assert bootstrap.find_chromium() == str(tmp_path / "google-chrome")
 
 
-def test_text_is_shown_on_a_terminal_of_few_letters(
-    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_text_is_shown_on_a_terminal_of_few_letters(bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal:
         encoding = "ascii"
         shown = ""

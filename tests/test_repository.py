@@ -139,9 +139,7 @@ def test_the_files_that_the_readme_links_to_are_there() -> None:
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
 def test_every_requirement_is_pinned_exactly(name: str) -> None:
-    lines = (
-        line.partition("#")[0].strip() for line in (ROOT / name).read_text(encoding="utf-8").splitlines()
-    )
+    lines = (line.partition("#")[0].strip() for line in (ROOT / name).read_text(encoding="utf-8").splitlines())
     requirements = [line for line in lines if line and not line.startswith("-r ")]
     assert requirements
     assert not [line for line in requirements if not re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][\w.]*", line)]
@@ -175,9 +173,7 @@ def test_the_bundled_data_match_their_checksums() -> None:
 
 def test_every_command_of_the_engine_explains_itself() -> None:
     verbs = sorted(path.stem for path in (ROOT / "engine" / "commands").glob("[a-z]*.py"))
-    assert {"forecast", "datasets", "models", "schedules", "simulate", "train", "evaluate", "fetch"} <= set(
-        verbs
-    )
+    assert {"forecast", "datasets", "models", "schedules", "simulate", "train", "evaluate", "fetch"} <= set(verbs)
     listing = _engine("--help")
     for verb in verbs:
         assert verb in listing

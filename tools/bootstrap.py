@@ -90,8 +90,9 @@ def check_python(version: "tuple[int, ...]") -> None:
     """Refuse a Python older than the project supports."""
     if version < OLDEST_PYTHON:
         raise Refusal(
-            "this is Python {}.{}, but Coldcast needs {}.{} or newer: install one and name it, "
-            "as in `{}`.".format(*version, *OLDEST_PYTHON, typed(python="3.12"))
+            "this is Python {}.{}, but Coldcast needs {}.{} or newer: install one and name it, as in `{}`.".format(
+                *version, *OLDEST_PYTHON, typed(python="3.12")
+            )
         )
 
 
@@ -102,9 +103,7 @@ def check_port(port: int) -> None:
     if not port_is_free(port):
         other = port + 1 if 1024 <= port < 65535 else DEFAULT_PORT
         raise Refusal(
-            "the port {} is in use or not allowed: choose another one, as in `{}`.".format(
-                port, typed(port=other)
-            )
+            "the port {} is in use or not allowed: choose another one, as in `{}`.".format(port, typed(port=other))
         )
 
 
@@ -203,9 +202,7 @@ def works(python: str) -> bool:
         return False
     probe = "import sys, pip; sys.exit(sys.version_info[:2] < {})".format(OLDEST_PYTHON)
     try:
-        return (
-            subprocess.call([python, "-c", probe], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
-        )
+        return subprocess.call([python, "-c", probe], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
     except OSError:
         return False
 
@@ -224,9 +221,7 @@ def installing_marker(environment: str) -> str:
 
 def torch_index(environment: str) -> str:
     """Where torch comes from: TORCH_INDEX_URL, else what was chosen at an earlier run, else nothing."""
-    return (
-        os.environ.get("TORCH_INDEX_URL", "").strip() or read(torch_stamp(environment)).partition(" from ")[2]
-    )
+    return os.environ.get("TORCH_INDEX_URL", "").strip() or read(torch_stamp(environment)).partition(" from ")[2]
 
 
 def torch_stamp(environment: str) -> str:
@@ -356,9 +351,7 @@ def playwright_chromium(python: str) -> "str | None":
         "from playwright.sync_api import sync_playwright as start\n"
         "with start() as playwright: print(playwright.chromium.executable_path)"
     )
-    answer = subprocess.run(
-        [python, "-c", question], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False
-    )
+    answer = subprocess.run([python, "-c", question], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
     path = answer.stdout.decode("utf-8", "replace").strip()
     return path if os.path.isfile(path) and starts(path) else None
 

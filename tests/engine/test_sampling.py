@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -167,6 +168,25 @@ def test_refinement_interpolates_the_last_estimate_at_any_lead() -> None:
     assert list(refined) == [0.5, 3, 7.25]
     for lead, state in refined.items():
         torch.testing.assert_close(state, exact_state(lead))
+
+
+def test_refining_in_batches_changes_nothing() -> None:
+    class Several:
+        asked: ClassVar[list[int]] = []
+
+        def __call__(self, x_horizon: Tensor, lead: float) -> Tensor:
+            return exact_interpolator(x_horizon, lead)
+
+        def several(self, x_horizon: Tensor, leads: tuple[float, ...]) -> list[Tensor]:
+            self.asked.append(len(leads))
+            return [exact_interpolator(x_horizon, lead) for lead in leads]
+
+    leads = [0.5, 1, 2, 3, 4.5]
+    plain, batched = (dict(refine(Several(), X0, leads, batch=size)) for size in (1, 2))
+    assert Several.asked == [2, 2]
+    assert plain.keys() == batched.keys()
+    for lead in leads:
+        torch.testing.assert_close(plain[lead], batched[lead])
 
 
 @pytest.mark.parametrize("option", [{"solver": "banana"}, {"last_step": "banana"}])
