@@ -202,8 +202,8 @@ def curves(dataset: Dataset, summary: Summary, variable: Variable, cell: int) ->
     with left:
         st.markdown("**Scores by lead time**", help=SCORES_HELP)
         lines = (
-            Curve("CRPS (fair)", scores.crps, BLUE),
-            Curve("RMSE of the mean", scores.rmse, ORANGE),
+            Curve("fair CRPS", scores.crps, BLUE),
+            Curve("RMSE", scores.rmse, ORANGE),
             Curve("spread", scores.spread, GREEN, "dash"),
         )
         st.plotly_chart(score_chart(lead, lines, time_units=time_units, units=units), key="scores", config=QUIET)
@@ -228,8 +228,9 @@ def bands_at(summary: Summary, variable: Variable, row: int, column: int) -> Ban
 
 
 SCORES_HELP = (
-    "Averages over all cells that count (no walls, obstacles or held particles). CRPS is the fair form; "
-    "spread is the root mean variance of the members times (M+1)/M: it equals the RMSE of a reliable ensemble."
+    "Averages over all cells that count (no walls, obstacles or held particles). CRPS is the fair form, RMSE "
+    "that of the ensemble mean; spread is the root mean variance of the members times (M+1)/M, which equals the "
+    "RMSE of a reliable ensemble."
 )
 RATIO_HELP = "1 is a reliable ensemble; below 1 it is too sure of itself, above 1 not sure enough."
 FAN_HELP = (

@@ -147,7 +147,7 @@ def _fields(view: View) -> dict[str, np.ndarray]:
 PANELS = (
     ("mean", "Mean", "of the members", ("mean",)),
     ("truth", "Truth", "", ("truth",)),
-    ("spread", "Spread", "standard deviation of the members", ("spread",)),
+    ("spread", "Spread", "standard deviation", ("spread",)),
     ("error", "Error", "mean − truth", ("mean", "truth")),
 )
 
@@ -156,7 +156,7 @@ def _header(view: View) -> dict[str, Any]:
     x_ticks, y_ticks = _ticks(view.x), _ticks(view.y)
     dx, dy = float(view.x[1] - view.x[0]), float(view.y[1] - view.y[0])
     margin = 0.5 if view.kind == "grid" else 0.6  # of a cell, on every side
-    length = f" ({view.length_units})" if view.length_units else ""
+    length = f" in {view.length_units}" if view.length_units else ""
     return {
         "kind": view.kind,
         "forecast": view.forecast,
@@ -177,8 +177,7 @@ def _header(view: View) -> dict[str, Any]:
         "y": [float(view.y[0]) - margin * dy, float(view.y[-1]) + margin * dy],
         "xTicks": x_ticks,
         "yTicks": y_ticks,
-        "xLabel": f"x{length}",
-        "yLabel": f"y{length}",
+        "axesLabel": f"x, y{length}",
         "cell": view.cell,
         "legendNote": (
             "Colours span the 2nd to 98th percentile over all lead times; values beyond take the end colours."

@@ -271,19 +271,16 @@ class Panel {
     }
   }
 
-  addTicks({ x, y, xTicks, yTicks, xLabel, yLabel }) {
-    xTicks.forEach((value, index) => {
-      const end = index === xTicks.length - 1;
-      const tick = element("span", "tick x", this.frameNode, end ? `${xLabel} ${value}` : `${value}`);
-      tick.classList.toggle("first", index === 0);
-      tick.classList.toggle("last", end);
+  addTicks({ x, y, xTicks, yTicks, axesLabel }) {
+    for (const value of xTicks) {
+      const tick = element("span", "tick x", this.frameNode, `${value}`);
       tick.style.left = `${(100 * (value - x[0])) / (x[1] - x[0])}%`;
-    });
-    yTicks.forEach((value, index) => {
+    }
+    for (const value of yTicks) {
       const tick = element("span", "tick y", this.frameNode, `${value}`);
-      tick.title = yLabel;
       tick.style.bottom = `${(100 * (value - y[0])) / (y[1] - y[0])}%`;
-    });
+    }
+    element("span", "tick x name", this.frameNode, axesLabel);
   }
 
   addLegend(map, view) {

@@ -138,6 +138,7 @@ def _fit_baselines(dataset: "Dataset") -> int:
     for name in table["baseline"].values:
         one = table["crps"].sel(baseline=name).mean(("run", "start"))
         print(f"  {name:12}{float(one.mean()):.5f}")
+    print("Now renew data/SHA256SUMS: python tools/bundle.py")
     return 0
 
 

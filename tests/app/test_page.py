@@ -1,0 +1,233 @@
+"""The page as a visitor uses it: run, look, err."""
+
+import time
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.backend import Backend
+from app.controls import CUSTOM
+from engine.errors import DataError
+from tests.app.conftest import Open
+from tests.app.fakes import FakeEngine
+
+PATIENCE = 60.0  # s; only a broken page waits that long
+SHORT = {"dataset": "spring-mesh", "steps": "5", "members": "3"}
+
+
+def widget(page: AppTest, kind: str, name: str) -> Any:
+    """The widget of a data set's controls, by its kind and the end of its key."""
+    found = [each for each in getattr(page, kind) if (each.key or "").endswith(name)]
+    assert len(found) == 1, (kind, name, [each.key for each in getattr(page, kind)])
+    return found[0]
+
+
+def run_button(page: AppTest) -> Any:
+    return next(button for button in page.button if button.label == "Run")
+
+
+def run_to_the_end(page: AppTest) -> AppTest:
+    """Press Run, and rerun the page as its progress strip does until the run has ended."""
+    run_button(page).click().run()
+    deadline = time.monotonic() + PATIENCE
+    while any(button.label == "Cancel" for button in page.button):
+        assert time.monotonic() < deadline, "the run did not end"
+        time.sleep(0.05)
+        page.run()
+    return page
+
+
+def heading(page: AppTest) -> str:
+    """What the page says about the forecast it shows; empty where it shows none."""
+    return next((text.value for text in page.markdown if "badge[" in text.value), "")
+
+
+def maps(page: AppTest) -> list[Any]:
+    return list(page.get("bidi_component"))
+
+
+def test_a_first_visit_shows_controls_and_no_error(open_page: Open) -> None:
+    page = open_page()
+    assert not page.exception
+    assert not page.error
+    assert page.selectbox(key="dataset").value == "navier-stokes"
+    assert not run_button(page).disabled
+
+
+def test_a_run_ends_in_maps_and_three_charts(open_page: Open) -> None:
+    page = run_to_the_end(open_page(**SHORT))
+    assert not page.exception
+    assert heading(page).startswith(":green-badge[done]")
+    assert "3 members · 5 steps" in heading(page)
+    assert len(maps(page)) == 1
+    assert len(page.get("plotly_chart")) == 4  # the schedule's ticks, scores, ratio, fan
+
+
+def test_a_forecast_asked_for_again_comes_back_at_once(open_page: Open, engine: FakeEngine) -> None:
+    run_to_the_end(open_page(**SHORT))
+    again = open_page(**SHORT)
+    assert heading(again).startswith(":green-badge[done]")
+    assert engine.forecasts == 1
+
+
+def test_another_visitor_with_other_wishes_gets_another_forecast(open_page: Open, engine: FakeEngine) -> None:
+    run_to_the_end(open_page(**SHORT))
+    other = run_to_the_end(open_page(**(SHORT | {"seed": "7"})))
+    assert "seed 7" in heading(other)
+    assert engine.forecasts == 2
+
+
+@pytest.mark.parametrize(
+    ("link", "named"),
+    [
+        ({"dataset": "ocean"}, "ocean"),
+        ({"dataset": "spring-mesh", "init": "99999999"}, "99999999"),
+        ({"dataset": "spring-mesh", "init": "0:900"}, "900"),
+        ({"dataset": "spring-mesh", "schedule": "0,4,2"}, "2 follows 4"),
+        ({"dataset": "spring-mesh", "schedule": "0,nan"}, "nan"),
+        ({"dataset": "spring-mesh", "steps": "nan"}, "steps=nan"),
+        ({"dataset": "spring-mesh", "steps": "1000000"}, "1000000"),
+        ({"dataset": "spring-mesh", "members": "0"}, "0"),
+        ({"dataset": "spring-mesh", "refine": "perhaps"}, "perhaps"),
+        ({"dataset": "spring-mesh", "solver": "leapfrog"}, "leapfrog"),
+    ],
+)
+def test_a_bad_link_gives_one_sentence_and_a_working_page(
+    open_page: Open, link: dict[str, str], named: str
+) -> None:
+    page = open_page(**link)
+    assert not page.exception
+    assert len(page.error) == 1
+    assert named in page.error[0].value
+    assert not run_button(page).disabled
+
+
+def test_the_rest_of_a_bad_link_is_kept(open_page: Open) -> None:
+    page = open_page(**(SHORT | {"schedule": "0,4,2", "seed": "11"}))
+    assert widget(page, "slider", "/steps").value == 5
+    assert widget(page, "number_input", "/seed").value == 11
+
+
+def test_a_schedule_that_does_not_rise_is_named_and_the_forecast_stays(open_page: Open) -> None:
+    page = run_to_the_end(open_page(**SHORT))
+    before = heading(page)
+    widget(page, "selectbox", "/schedule").set_value(CUSTOM).run()
+    widget(page, "text_input", "/leads").set_value("0, 8, 3").run()
+    assert not page.exception
+    assert [error.value for error in page.error] == ["The schedule does not rise: 3 follows 8; sort the leads."]
+    assert heading(page) == before
+    assert len(maps(page)) == 1
+    assert run_button(page).disabled
+
+
+def test_a_custom_schedule_is_run_and_written_into_the_link(open_page: Open) -> None:
+    page = open_page(**SHORT)
+    widget(page, "selectbox", "/schedule").set_value(CUSTOM).run()
+    widget(page, "text_input", "/leads").set_value("0, 20.5, 100").run()
+    page = run_to_the_end(page)
+    assert "0, 20.5, 100" in heading(page)
+    assert page.query_params["schedule"] == ["0, 20.5, 100"]
+
+
+def test_next_and_previous_walk_through_the_initial_conditions(open_page: Open) -> None:
+    page = open_page(**SHORT)
+    widget(page, "button", "/Next").click().run()
+    assert widget(page, "selectbox", "/run").value == "1"
+    widget(page, "button", "/Previous").click().run()
+    widget(page, "button", "/Previous").click().run()
+    assert page.query_params["init"] == ["14:803"]  # before the first comes the last
+    assert widget(page, "slider", "/frame").value == 803
+
+
+def test_the_link_restores_every_control(open_page: Open) -> None:
+    page = open_page(**SHORT)
+    widget(page, "slider", "/steps").set_value(40).run()
+    widget(page, "slider", "/members").set_value(6).run()
+    widget(page, "button_group", "/solver").set_value("heun").run()
+    widget(page, "toggle", "/refine").set_value(False).run()
+    widget(page, "number_input", "/seed").set_value(5).run()
+    widget(page, "selectbox", "/run").set_value("ood-1").run()
+    link = {name: values[0] for name, values in page.query_params.items()}
+    restored = open_page(**link)
+    assert not restored.error
+    assert widget(restored, "slider", "/steps").value == 40
+    assert widget(restored, "slider", "/members").value == 6
+    assert widget(restored, "button_group", "/solver").value == "heun"
+    assert widget(restored, "toggle", "/refine").value is False
+    assert widget(restored, "number_input", "/seed").value == 5
+    assert widget(restored, "selectbox", "/run").value == "ood-1"
+
+
+def test_changing_the_data_set_and_back_keeps_what_was_chosen(open_page: Open) -> None:
+    page = open_page(**SHORT)
+    page.selectbox(key="dataset").set_value("navier-stokes").run()
+    assert page.query_params["dataset"] == ["navier-stokes"]
+    page.selectbox(key="dataset").set_value("spring-mesh").run()
+    assert widget(page, "slider", "/steps").value == 5
+
+
+def test_a_run_that_fails_for_a_known_reason_says_so_and_loses_nothing(open_page: Open, engine: FakeEngine) -> None:
+    page = run_to_the_end(open_page(**SHORT))
+    engine.failure = DataError("The run 0 is damaged; restore it.")
+    widget(page, "number_input", "/seed").set_value(1).run()
+    page = run_to_the_end(page)
+    assert not page.exception
+    assert [error.value for error in page.error] == ["The run 0 is damaged; restore it."]
+    assert "seed 0" in heading(page)
+    assert len(maps(page)) == 1
+
+
+def test_a_run_that_fails_for_an_unforeseen_reason_gives_one_sentence(open_page: Open, engine: FakeEngine) -> None:
+    engine.failure = ZeroDivisionError("division by zero")
+    page = run_to_the_end(open_page(**SHORT))
+    assert not page.exception
+    assert len(page.error) == 1
+    assert "division" not in page.error[0].value
+
+
+def test_a_cancelled_run_leaves_the_page_as_it_was(open_page: Open, engine: FakeEngine) -> None:
+    page = run_to_the_end(open_page(**SHORT))
+    engine.pause = 0.3
+    widget(page, "number_input", "/seed").set_value(2).run()
+    run_button(page).click().run()
+    next(button for button in page.button if button.label == "Cancel").click().run()
+    assert not page.exception
+    assert not page.error
+    assert "seed 0" in heading(page)
+    assert not run_button(page).disabled
+
+
+def test_every_variable_can_be_shown(open_page: Open) -> None:
+    page = run_to_the_end(open_page(**SHORT))
+    picker = widget(page, "button_group", "/variable")
+    for name in ("speed", "displacement", "p_x", "p_y", "q_x", "q_y"):
+        picker.set_value(name).run()
+        assert not page.exception
+        assert not page.error
+
+
+def test_one_member_gives_maps_without_spread(open_page: Open) -> None:
+    page = run_to_the_end(open_page(**(SHORT | {"members": "1"})))
+    assert not page.exception
+    assert "1 members" in heading(page)
+
+
+def test_a_forecast_beyond_the_end_of_the_run_is_shown_without_truth(open_page: Open) -> None:
+    page = run_to_the_end(open_page(**(SHORT | {"init": "0:803"})))
+    assert not page.exception
+    assert len(maps(page)) == 1
+
+
+def test_a_measured_run_gives_an_estimate_of_the_next(open_page: Open, backend: Backend) -> None:
+    page = open_page(**SHORT)
+    assert page.sidebar.caption[0].value == "30 network calls per member"
+    page = run_to_the_end(page)
+    assert page.sidebar.caption[0].value == "30 network calls per member, under 1 s"
+
+
+def test_the_about_page_explains_the_scores(open_page: Open) -> None:
+    page = open_page()
+    page.switch_page("about")
+    page.run()
+    assert not page.exception
