@@ -11,13 +11,13 @@ from engine.datasets import DATASETS, Dataset, get_dataset
 from engine.datasets.base import InitialCondition, parse_initial_condition
 from engine.errors import EngineError, RequestError
 from engine.requests import ForecastRequest, ResolvedRequest
+from engine.sampling import SOLVERS
 from engine.schedules import Schedule, parse_schedule
 
 DrawSchedule = Callable[[Schedule], None]
 Resolve = Callable[[ForecastRequest], ResolvedRequest]
 
 CUSTOM = "custom"
-SOLVERS = ("cold", "naive", "heun")
 MEMBERS_SHOWN = 50
 HELP = {
     "dataset": "The physical system to forecast.",
@@ -318,7 +318,7 @@ def solver_control(given: ResolvedRequest) -> str:
     """Pick how the sampler steps."""
     picked = st.segmented_control(
         "Sampler",
-        SOLVERS,
+        list(SOLVERS),
         default=given.solver,
         key=_key(given, "solver"),
         format_func=str.capitalize,

@@ -18,9 +18,10 @@ from torch import Tensor
 from engine import _score_kernels as kernels
 from engine.datasets.base import Dataset, Run
 from engine.datasets.netcdf import NETCDF_LOCK, open_dataset
-from engine.datasets.simulated import load_simulated, simulated_dir, simulated_files
+from engine.datasets.simulated import load_simulated
 from engine.errors import DataError
 from engine.folders import bundled_dir
+from engine.simulators.files import simulated_dir, simulated_files
 
 START_FRAMES: dict[str, tuple[int, ...]] = {"navier-stokes": (0, 16, 32, 48), "spring-mesh": (0,)}
 """The frames from which forecasts of a data set are scored unless others are named."""
@@ -91,7 +92,7 @@ def load_training(dataset: Dataset, folder: Path | None = None) -> TrainingState
 
     Raises: DataError where there are fewer than two, naming the command that makes them.
     """
-    paths = simulated_files(folder or simulated_dir(dataset.name, "train"))
+    paths = simulated_files(folder or simulated_dir(dataset.name, split="train"))
     if len(paths) < 2:
         raise DataError(
             f"Baselines of {dataset.name} need training runs and the data folder has {len(paths)} of them;"
@@ -181,7 +182,7 @@ def find_baselines(dataset: Dataset, runs: Sequence[Run], starts: Sequence[int])
         names = [run.name for run in runs]
         if set(names) <= set(table["run"].values) and set(starts) <= set(table["start"].values):
             return table.sel(run=names, start=list(starts))
-    if len(simulated_files(simulated_dir(dataset.name, "train"))) < 2:
+    if len(simulated_files(simulated_dir(dataset.name, split="train"))) < 2:
         return None
     return score_baselines(dataset, runs, starts, load_training(dataset))
 

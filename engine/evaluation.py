@@ -9,6 +9,7 @@ import xarray as xr
 from engine.baselines import find_baselines
 from engine.datasets.base import Dataset, Run
 from engine.errors import RequestError
+from engine.results import state_at
 from engine.scores import crps, rmse, spread
 
 RunForecast = Callable[[Run, int, int], xr.Dataset]
@@ -34,15 +35,19 @@ def score_forecast(forecast: xr.Dataset, run: Run, start: int, dataset: Dataset)
     """Scores of one forecast of `run` from frame `start`, averaged over scored cells.
 
     Returns `crps`, `mse`, `variance` (corrected, to compare with mse) and the paper's forms `crps_biased` and
-    `variance_biased`, dims (lead, channel). Leads that are no frame of the run are left out; with one member
+    `variance_biased`, dims (lead, channel). Leads whose truth is not known are left out; with one member
     the fair forms are NaN.
     """
     names = [channel.name for channel in dataset.channels]
-    leads = [lead for lead in forecast["lead"].values if lead == int(lead) and start + lead < run.frames]
-    frames = [start + int(lead) for lead in leads]
-    members = forecast[names].sel(lead=leads).to_dataarray("channel")
+    known = {
+        lead: state
+        for lead in forecast["lead"].values
+        if (state := state_at(run, run.times[start] + lead * dataset.time_step)) is not None
+    }
+    members = forecast[names].sel(lead=list(known)).to_dataarray("channel")
+    states = np.stack(list(known.values()))
     truth = xr.DataArray(
-        np.where(dataset.scored(run), run.states[frames], np.nan).swapaxes(0, 1),
+        np.where(dataset.scored(run), states, np.nan).swapaxes(0, 1),
         dims=("channel", "lead", *members.dims[-2:]),
     )
     cells = members.dims[-2:]

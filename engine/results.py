@@ -28,7 +28,7 @@ def truth_dataset(request: ResolvedRequest, dataset: Dataset, run: Run, frame: i
     leads = output_leads(request)
     states = np.full((len(leads), *run.states.shape[1:]), np.nan, np.float32)
     for index, lead in enumerate(leads):
-        known = _state_at(run, run.times[frame] + lead * dataset.time_step)
+        known = state_at(run, run.times[frame] + lead * dataset.time_step)
         if known is not None:
             states[index] = known
     return _fields(request, dataset, run, frame, states, ("lead", *(axis.name for axis in dataset.axes)))
@@ -41,7 +41,8 @@ def static_dataset(run: Run, dataset: Dataset) -> xr.Dataset:
     return xr.Dataset({**fields, "scored": (dims, dataset.scored(run))}, _spatial_coordinates(dataset))
 
 
-def _state_at(run: Run, time: float) -> np.ndarray | None:
+def state_at(run: Run, time: float) -> np.ndarray | None:
+    """The true state (channel, y, x) of a run at a time, from its frames or the finer ones; None where not known."""
     for times, states in ((run.times, run.states), (run.fine_times, run.fine_states)):
         if times is not None and states is not None:
             nearest = int(np.abs(times - time).argmin())

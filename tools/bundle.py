@@ -16,7 +16,7 @@ from engine.datasets import get_dataset
 from engine.datasets.base import Run
 from engine.datasets.netcdf import FINEST_STEP, write_run
 from engine.folders import bundled_dir
-from engine.simulators.generate import read_simulated, simulated_dir
+from engine.simulators.files import read_simulated, simulated_dir
 
 LARGEST_FILE = 9_000_000  # bytes
 LARGEST_WHOLE = 35_000_000

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from engine.commands.forecast import add_request_arguments
+from engine.commands.forecast import add_request_arguments, request_from
 
 if TYPE_CHECKING:
     from engine.benchmark import Report
@@ -25,13 +25,10 @@ def run(arguments: argparse.Namespace) -> int:
     import torch
 
     from engine.benchmark import convolution_peak, measure
-    from engine.forecasting import ForecastRequest
 
-    fields = ForecastRequest.__dataclass_fields__
-    given = {name: value for name, value in vars(arguments).items() if name in fields and name != "dataset"}
     reports = []
     for dataset in _datasets(arguments.dataset):
-        request = ForecastRequest(dataset, **given)
+        request = request_from(arguments, dataset)
         reports.append(measure(request, device=arguments.device, plain_members=arguments.plain_members))
     peaks = {name: convolution_peak(name, device=arguments.device) for name in ("fp32", "bf16")}
     print(f"torch {torch.__version__}, {arguments.device}, {torch.get_num_threads()} threads")

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.commands.forecast import add_request_arguments, request_from
 from engine.errors import DataError, RequestError
 
 if TYPE_CHECKING:
@@ -15,17 +16,6 @@ if TYPE_CHECKING:
 HELP = "score forecasts of known runs by lead, beside persistence and climatology"
 
 SPLITS = ("test", "ood", "validation")
-REQUEST_FIELDS = (
-    "model",
-    "members",
-    "schedule",
-    "solver",
-    "last_step",
-    "noise",
-    "refine",
-    "precision",
-    "seed",
-)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,16 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", default="test", choices=SPLITS, help="validation needs the simulated runs")
     parser.add_argument("--runs", default="all", help="all, or the numbers of runs in the split, such as 0,2")
     parser.add_argument("--starts", help="start frames, such as 0,16 (default: the data set's own)")
-    parser.add_argument("--steps", type=int, help="at most this many steps (default: to the end of the run)")
-    parser.add_argument("--model", help="name or folder of a checkpoint (default: the data set's own)")
-    parser.add_argument("--members", type=int)
-    parser.add_argument("--schedule")
-    parser.add_argument("--solver")
-    parser.add_argument("--last-step")
-    parser.add_argument("--noise", help="independent, step, window or a correlation")
-    parser.add_argument("--refine", action=argparse.BooleanOptionalAction, help="refine the outputs")
-    parser.add_argument("--precision")
-    parser.add_argument("--seed", type=int)
+    add_request_arguments(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--no-cache", action="store_true", help="neither use nor store member windows")
     parser.add_argument("--paper-convention", action="store_true", help="biased CRPS, uncorrected spread")
@@ -76,7 +57,7 @@ def report(scores: "xr.Dataset", *, convention: str = "fair", every: int = 8) ->
     from engine.evaluation import CONVENTIONS, across_channels, by_lead, overall
 
     leads = across_channels(by_lead(scores, convention=convention))
-    shown = leads.sel(lead=[lead for lead in leads["lead"].values if lead % every == 0])
+    shown = leads.sel(lead=[lead for lead in leads["lead"].values if lead % every == 0 or lead % 1 != 0])
     lines = [CONVENTIONS[convention].description + "; channels joined in physical units", _header(scores)]
     lines += [_line(f"lead {lead:g}", shown.sel(lead=lead)) for lead in shown["lead"].values]
     for start in scores["start"].values:
@@ -94,10 +75,11 @@ def report(scores: "xr.Dataset", *, convention: str = "fair", every: int = 8) ->
 
 def select_runs(dataset: "Dataset", split: str, wanted: str) -> list["Run"]:
     """The runs of a split by their numbers in it. Raises RequestError for a number that is not there."""
-    from engine.datasets.simulated import load_simulated, simulated_dir, simulated_files
+    from engine.datasets.simulated import load_simulated
+    from engine.simulators.files import simulated_dir, simulated_files
 
     if split == "validation":
-        files = simulated_files(simulated_dir(dataset.name, "validation"))
+        files = simulated_files(simulated_dir(dataset.name, split="validation"))
         return [load_simulated(files[number]) for number in _numbers(wanted, len(files), dataset.name, split)]
     names = [name for name in dataset.runs() if name.startswith("ood-") == (split == "ood")]
     return [dataset.load(names[number]) for number in _numbers(wanted, len(names), dataset.name, split)]
@@ -109,16 +91,16 @@ def _evaluate(dataset: "Dataset", arguments: argparse.Namespace) -> "xr.Dataset"
     from engine.baselines import START_FRAMES
     from engine.cache import default_cache
     from engine.evaluation import evaluate
-    from engine.forecasting import ForecastRequest, forecast_from, resolve
+    from engine.forecasting import forecast_from, resolve
 
-    given = {name: getattr(arguments, name) for name in REQUEST_FIELDS if getattr(arguments, name) is not None}
-    request = resolve(ForecastRequest(dataset.name, **given))
+    request = resolve(request_from(arguments, dataset.name))
     runs = select_runs(dataset, arguments.split, arguments.runs)
     starts = START_FRAMES[dataset.name] if arguments.starts is None else _whole_numbers(arguments.starts)
     cache = None if arguments.no_cache else default_cache()
 
     def forecast(run: "Run", start: int, steps: int) -> "xr.Dataset":
-        wanted = replace(request, steps=steps)
+        inside = tuple(lead for lead in request.output_leads if lead <= steps)
+        wanted = replace(request, steps=steps, output_leads=inside)
         return forecast_from(run, start, wanted, cache=cache, device=arguments.device)
 
     print(

@@ -9,6 +9,7 @@ from engine.errors import DataError
 
 if TYPE_CHECKING:
     from engine.forecasting import Progress
+    from engine.requests import ForecastRequest
 
 HELP = "run a forecast and write it as netCDF"
 
@@ -28,6 +29,15 @@ def add_request_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--precision", help="fp32 or bf16")
 
 
+def request_from(arguments: argparse.Namespace, dataset: str) -> "ForecastRequest":
+    """The request that the parsed arguments spell out."""
+    from engine.requests import ForecastRequest
+
+    fields = ForecastRequest.__dataclass_fields__
+    given = {name: value for name, value in vars(arguments).items() if name in fields}
+    return ForecastRequest(**(given | {"dataset": dataset}))
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the verb."""
     parser.add_argument("--dataset", required=True)
@@ -42,10 +52,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the request with progress on standard error, then write the file."""
     from engine.cache import default_cache
     from engine.datasets.netcdf import NETCDF_LOCK
-    from engine.forecasting import ForecastRequest, forecast
+    from engine.forecasting import forecast
 
-    fields = ForecastRequest.__dataclass_fields__
-    request = ForecastRequest(**{name: value for name, value in vars(arguments).items() if name in fields})
+    request = request_from(arguments, arguments.dataset)
     if not arguments.out.parent.is_dir():
         raise DataError(f"The folder {arguments.out.parent} does not exist: make it or name another --out.")
     cache = None if arguments.no_cache else default_cache()

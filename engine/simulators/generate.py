@@ -5,19 +5,14 @@ import multiprocessing
 import os
 import threading
 import time
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from engine.errors import DataError, RequestError
-from engine.folders import data_dir
 from engine.simulators import navier_stokes, spring_mesh
+from engine.simulators.files import read_simulated, simulated_dir, write_simulated
 from engine.simulators.run import SimulatedRun
 
 
@@ -88,53 +83,6 @@ def generate(
     folder = simulated_dir(dataset, split=split, integrator=integrator) if out is None else out
     _ensure_writable(folder)
     return _generate([_Task(dataset, split, i, integrator, i in fine, folder) for i in range(runs)], min(workers, runs))
-
-
-def simulated_dir(dataset: str, *, split: str, integrator: str = "accurate") -> Path:
-    """Where the simulated runs of a split lie unless another folder is named."""
-    return data_dir() / "simulated" / dataset / integrator / split
-
-
-def write_simulated(path: Path, run: SimulatedRun) -> None:
-    """Store a run as compressed arrays; the file appears under its name only when it is whole."""
-    arrays: dict[str, Any] = {
-        "states": run.states,
-        "static": run.static,
-        "times": run.times,
-        "seed": np.int64(run.seed),
-    }
-    optional = {"obstacles": run.obstacles, "fine_states": run.fine_states, "fine_times": run.fine_times}
-    arrays |= {name: array for name, array in optional.items() if array is not None}
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with partial.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
-        os.replace(partial, path)
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be written ({error.strerror}); free some space or name another folder."
-        ) from error
-
-
-def read_simulated(path: Path) -> SimulatedRun:
-    """A stored run, every array checked against its checksum.
-
-    Raises DataError if the file is absent, damaged or of another form.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        return SimulatedRun(
-            states=arrays["states"],
-            static=arrays["static"],
-            times=arrays["times"],
-            seed=int(arrays["seed"]),
-            obstacles=arrays.get("obstacles"),
-            fine_states=arrays.get("fine_states"),
-            fine_times=arrays.get("fine_times"),
-        )
-    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path} is not a readable simulated run; delete it and run the simulation again.") from error
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from engine.datasets.base import Dataset, Run
-from engine.datasets.simulated import load_simulated, simulated_dir, simulated_files
+from engine.datasets.simulated import load_simulated
 from engine.errors import DataError
 from engine.models.dynamics import Scaling
+from engine.simulators.files import simulated_dir, simulated_files
 
 START_OVERSAMPLING = 0.15
 """Share of windows that start at frame 0: the spin-up is one window start of many, yet every forecast of it counts."""
@@ -48,7 +49,7 @@ class Windows:
 
 def load_runs(dataset: Dataset, split: str, *, folder: Path | None = None, limit: int | None = None) -> tuple[Run, ...]:
     """Generated runs of a split. Raises DataError where there are none, naming the command that makes them."""
-    folder = folder or simulated_dir(dataset.name, split)
+    folder = folder or simulated_dir(dataset.name, split=split)
     paths = simulated_files(folder, limit)
     if not paths:
         raise DataError(

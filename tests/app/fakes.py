@@ -14,6 +14,7 @@ from engine.datasets.base import parse_initial_condition
 from engine.errors import Cancelled, RequestError
 from engine.forecasting import Progress
 from engine.requests import ForecastRequest, ResolvedRequest
+from engine.sampling import SOLVERS
 from engine.schedules import parse_schedule
 
 DEFAULTS = {
@@ -47,6 +48,8 @@ class FakeEngine:
         for name, least in (("steps", 1), ("members", 1), ("seed", 0)):
             if getattr(filled, name) < least:
                 raise RequestError(f"{name} is {getattr(filled, name)}: give a number of at least {least}.")
+        if filled.solver not in SOLVERS:
+            raise RequestError(f"There is no solver {filled.solver!r}.")
         if filled.steps > MOST_STEPS:
             raise RequestError(f"{filled.steps} steps do not fit into memory: ask for a shorter horizon.")
         return filled

@@ -93,9 +93,7 @@ def test_another_visitor_with_other_wishes_gets_another_forecast(open_page: Open
         ({"dataset": "spring-mesh", "solver": "leapfrog"}, "leapfrog"),
     ],
 )
-def test_a_bad_link_gives_one_sentence_and_a_working_page(
-    open_page: Open, link: dict[str, str], named: str
-) -> None:
+def test_a_bad_link_gives_one_sentence_and_a_working_page(open_page: Open, link: dict[str, str], named: str) -> None:
     page = open_page(**link)
     assert not page.exception
     assert len(page.error) == 1

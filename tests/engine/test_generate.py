@@ -14,7 +14,8 @@ import pytest
 from engine.commands import simulate
 from engine.errors import DataError, RequestError
 from engine.simulators import spring_mesh
-from engine.simulators.generate import SIMULATORS, generate, read_simulated, simulated_dir, write_simulated
+from engine.simulators.files import read_simulated, simulated_dir, write_simulated
+from engine.simulators.generate import SIMULATORS, generate
 
 ROOT = Path(__file__).resolve().parents[2]
 
