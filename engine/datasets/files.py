@@ -1,11 +1,13 @@
-"""The bundled runs on disk: which there are, and each opened once per process."""
+"""The bundled runs on disk: which there are, each opened once per process; and what data sets of such runs share."""
 
 import re
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.datasets.base import Run
+import numpy as np
+
+from engine.datasets.base import InitialCondition, Run, ordered_initial_conditions
 from engine.errors import DataError
 from engine.folders import bundled_dir
 
@@ -45,3 +47,26 @@ def load_bundled(dataset: "Dataset", run: str) -> Run:
 
         _OPENED[key] = read_run(run_path(dataset.name, run), dataset)
     return _OPENED[key]
+
+
+class BundledRuns:
+    """The part of a data set that is the same for all whose test runs come with the project."""
+
+    name: str
+    frames: int
+
+    def runs(self) -> tuple[str, ...]:
+        """Names of the bundled runs: the test split, then those out of distribution."""
+        return bundled_runs(self.name)
+
+    def load(self: "Dataset", run: str) -> Run:
+        """The named run. Raises DataError where it is unknown or its file is absent or damaged."""
+        return load_bundled(self, run)
+
+    def initial_conditions(self) -> tuple[InitialCondition, ...]:
+        """Those of the test split: frame 0 of each run first, then run-major through the frames."""
+        return ordered_initial_conditions(test_runs(self.name), self.frames)
+
+    def scored(self, run: Run) -> np.ndarray:
+        """Cells that the first static field, "fixed", leaves free."""
+        return run.static[0] == 0

@@ -9,16 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.datasets import files
-from engine.datasets.base import Axis, Channel, InitialCondition, Mirror, Run, ordered_initial_conditions
+from engine.datasets.base import Axis, Channel, Mirror
+from engine.datasets.files import BundledRuns
 
 HEIGHT = 0.41
 INFLOW_SPEED = 1.0
 RAMP_RATE = 5.0
-FRAMES = 65
 
 
-class NavierStokes:
+class NavierStokes(BundledRuns):
     """The test runs that come with the project, and the boundary conditions of the channel."""
 
     name = "navier-stokes"
@@ -33,27 +32,12 @@ class NavierStokes:
         Axis("y", np.round(0.01 * np.arange(42), 2), "m", "distance across the channel"),
         Axis("x", np.round(0.01 * np.arange(221), 2), "m", "distance along the channel"),
     )
+    frames = 65
     horizon = 16
     default_steps = 64
     time_step = 0.08
     time_units = "s"
     mirror = Mirror(axis=-2, negated=(1,))
-
-    def runs(self) -> tuple[str, ...]:
-        """Names of the bundled runs: the test split, then those out of distribution."""
-        return files.bundled_runs(self.name)
-
-    def load(self, run: str) -> Run:
-        """The named run. Raises DataError where it is unknown or its file is absent or damaged."""
-        return files.load_bundled(self, run)
-
-    def initial_conditions(self) -> tuple[InitialCondition, ...]:
-        """Those of the test split: frame 0 of each run first, then run-major through the frames."""
-        return ordered_initial_conditions(files.test_runs(self.name), FRAMES)
-
-    def scored(self, run: Run) -> np.ndarray:
-        """Fluid cells: all outside the obstacles and off the walls and the inlet."""
-        return run.static[0] == 0
 
     def background(self) -> np.ndarray:
         """Nothing is taken off before a network sees a state."""

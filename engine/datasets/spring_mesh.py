@@ -7,13 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.datasets import files
-from engine.datasets.base import Axis, Channel, InitialCondition, Mirror, Run, ordered_initial_conditions
-
-FRAMES = 805
+from engine.datasets.base import Axis, Channel, Mirror
+from engine.datasets.files import BundledRuns
 
 
-class SpringMesh:
+class SpringMesh(BundledRuns):
     """The test runs that come with the project, and the fixed row."""
 
     name = "spring-mesh"
@@ -29,27 +27,12 @@ class SpringMesh:
         Axis("y", np.arange(10.0), "1", "rest position along y"),
         Axis("x", np.arange(10.0), "1", "rest position along x"),
     )
+    frames = 805
     horizon = 134
     default_steps = 804
     time_step = 0.00781
     time_units = "s"
     mirror = Mirror(axis=-1, negated=(0, 2))
-
-    def runs(self) -> tuple[str, ...]:
-        """Names of the bundled runs: the test split, then those out of distribution."""
-        return files.bundled_runs(self.name)
-
-    def load(self, run: str) -> Run:
-        """The named run. Raises DataError where it is unknown or its file is absent or damaged."""
-        return files.load_bundled(self, run)
-
-    def initial_conditions(self) -> tuple[InitialCondition, ...]:
-        """Those of the test split: frame 0 of each run first, then run-major through the frames."""
-        return ordered_initial_conditions(files.test_runs(self.name), FRAMES)
-
-    def scored(self, run: Run) -> np.ndarray:
-        """Free particles."""
-        return run.static[0] == 0
 
     def background(self) -> np.ndarray:
         """Networks see displacements: rest positions are taken off."""
