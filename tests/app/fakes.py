@@ -65,7 +65,7 @@ class FakeEngine:
         self.forecasts += 1
         for tenth in range(10):
             time.sleep(self.pause)
-            progress(Progress(tenth * request.members // 10, request.members, tenth, 10, 3 * tenth, 30))
+            progress(Progress(tenth * request.members // 10, request.members, tenth, 10, 3 * tenth + 3, 30))
             if cancelled():
                 raise Cancelled("The forecast was cancelled.")
         if self.failure is not None:

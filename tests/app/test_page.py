@@ -125,7 +125,7 @@ def test_a_custom_schedule_is_run_and_written_into_the_link(open_page: Open) -> 
     widget(page, "text_input", "/leads").set_value("0, 20.5, 100").run()
     page = run_to_the_end(page)
     assert "0, 20.5, 100" in heading(page)
-    assert page.query_params["schedule"] == ["0, 20.5, 100"]
+    assert page.query_params["schedule"] == "0, 20.5, 100"
 
 
 def test_next_and_previous_walk_through_the_initial_conditions(open_page: Open) -> None:
@@ -134,7 +134,7 @@ def test_next_and_previous_walk_through_the_initial_conditions(open_page: Open) 
     assert widget(page, "selectbox", "/run").value == "1"
     widget(page, "button", "/Previous").click().run()
     widget(page, "button", "/Previous").click().run()
-    assert page.query_params["init"] == ["14:803"]  # before the first comes the last
+    assert page.query_params["init"] == "14:803"  # before the first comes the last
     assert widget(page, "slider", "/frame").value == 803
 
 
@@ -146,7 +146,7 @@ def test_the_link_restores_every_control(open_page: Open) -> None:
     widget(page, "toggle", "/refine").set_value(False).run()
     widget(page, "number_input", "/seed").set_value(5).run()
     widget(page, "selectbox", "/run").set_value("ood-1").run()
-    link = {name: values[0] for name, values in page.query_params.items()}
+    link = dict(page.query_params)
     restored = open_page(**link)
     assert not restored.error
     assert widget(restored, "slider", "/steps").value == 40
@@ -160,7 +160,7 @@ def test_the_link_restores_every_control(open_page: Open) -> None:
 def test_changing_the_data_set_and_back_keeps_what_was_chosen(open_page: Open) -> None:
     page = open_page(**SHORT)
     page.selectbox(key="dataset").set_value("navier-stokes").run()
-    assert page.query_params["dataset"] == ["navier-stokes"]
+    assert page.query_params["dataset"] == "navier-stokes"
     page.selectbox(key="dataset").set_value("spring-mesh").run()
     assert widget(page, "slider", "/steps").value == 5
 
@@ -221,11 +221,10 @@ def test_a_measured_run_gives_an_estimate_of_the_next(open_page: Open, backend: 
     page = open_page(**SHORT)
     assert page.sidebar.caption[0].value == "30 network calls per member"
     page = run_to_the_end(page)
-    assert page.sidebar.caption[0].value == "30 network calls per member, under 1 s"
+    assert page.sidebar.caption[0].value.startswith("30 network calls per member, ")
 
 
-def test_the_about_page_explains_the_scores(open_page: Open) -> None:
-    page = open_page()
-    page.switch_page("about")
-    page.run()
+def test_the_about_page_explains_the_scores() -> None:
+    page = AppTest.from_string("from app.pages import about; about.show()").run()
     assert not page.exception
+    assert "CRPS" in page.markdown[0].value

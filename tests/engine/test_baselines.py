@@ -79,7 +79,7 @@ def train(dataset: Dataset, count: int) -> TrainingStates:
 
 def save(run: Run, folder: Path, number: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    np.savez(folder / f"run_{number:04d}.npz", states=run.states, static=run.static, times=run.times)
+    np.savez(folder / f"run_{number:04d}.npz", states=run.states, static=run.static, times=run.times, seed=0)
 
 
 def two_runs(values: tuple[float, float], scored: tuple[bool, bool] = (True, True)) -> TrainingStates:

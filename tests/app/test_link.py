@@ -1,0 +1,86 @@
+"""The link and the request it stands for."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from app.controls import neighbour, request_from_query, request_to_query
+from engine.datasets import get_dataset
+from engine.datasets.base import InitialCondition
+from engine.errors import CheckpointError
+from engine.requests import ForecastRequest, ResolvedRequest
+from tests.app.fakes import FakeEngine
+
+RESOLVE = FakeEngine().resolve
+
+
+def defaults(dataset: str) -> ResolvedRequest:
+    return RESOLVE(ForecastRequest(dataset=dataset))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"init": "ood-1:5"},
+        {"steps": 7, "members": 2, "seed": 2**40},
+        {"schedule": "0,0.5,3"},
+        {"solver": "naive", "last_step": "solver", "noise": "0.25", "precision": "bf16"},
+        {"refine": False},
+        {"output_leads": (0.25, 1.0, 1.5)},
+    ],
+)
+def test_a_request_survives_its_link(changes: dict[str, Any]) -> None:
+    request = replace(defaults("spring-mesh"), **changes)
+    link = request_to_query(request, defaults("spring-mesh"))
+    assert request_from_query(link, RESOLVE) == (request, [])
+
+
+def test_the_link_of_the_defaults_names_the_data_set_alone() -> None:
+    assert request_to_query(defaults("spring-mesh"), defaults("spring-mesh")) == {"dataset": "spring-mesh"}
+
+
+def test_what_the_link_does_not_know_is_passed_over() -> None:
+    request, problems = request_from_query({"dataset": "spring-mesh", "utm": "x"}, RESOLVE)
+    assert request == defaults("spring-mesh")
+    assert problems == []
+
+
+def test_every_unusable_entry_is_named_once_and_the_others_count() -> None:
+    link = {"dataset": "spring-mesh", "steps": "-4", "seed": "3", "schedule": "0,5,5"}
+    request, problems = request_from_query(link, RESOLVE)
+    assert request == replace(defaults("spring-mesh"), seed=3)
+    assert len(problems) == 2
+
+
+def test_an_unknown_data_set_falls_back_to_the_first() -> None:
+    request, problems = request_from_query({"dataset": "mars", "steps": "3"}, RESOLVE)
+    assert request == defaults("navier-stokes")
+    assert len(problems) == 1
+    assert "mars" in problems[0]
+
+
+def test_a_data_set_without_a_model_still_fills_the_controls() -> None:
+    def no_model(request: ForecastRequest) -> ResolvedRequest:
+        raise CheckpointError("There is no trained model.")
+
+    request, problems = request_from_query({"dataset": "spring-mesh"}, no_model)
+    assert request.steps == get_dataset("spring-mesh").default_steps
+    assert problems == ["There is no trained model."]
+
+
+@pytest.mark.parametrize(
+    ("start", "by", "end"),
+    [
+        (("0", 0), 1, ("1", 0)),
+        (("14", 0), 1, ("0", 1)),  # frame 0 of every run comes first
+        (("0", 1), 1, ("0", 2)),
+        (("0", 0), -1, ("14", 803)),
+        (("ood-0", 5), 1, ("ood-1", 5)),
+        (("ood-0", 5), -1, ("ood-2", 5)),
+    ],
+)
+def test_neighbours_follow_the_order_of_the_test_split(start: tuple[str, int], by: int, end: tuple[str, int]) -> None:
+    found = neighbour(get_dataset("spring-mesh"), InitialCondition(*start), by)
+    assert (found.run, found.frame) == end

@@ -1,0 +1,138 @@
+"""The block of bytes that the player's script reads."""
+
+import json
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import app.player as player_module
+from app.player import LEVELS, MISSING, View, encode, limits, quantise
+from app.player.colours import TABLES, colour_table
+
+
+def view(**changes: Any) -> View:
+    """Three frames of a ramp on 3 × 4 cells: the mean 0 … 35, truth one below, spread constant."""
+    ramp = np.arange(36, dtype=np.float32).reshape(3, 3, 4)
+    base = View(
+        kind="grid",
+        forecast="a",
+        variable="speed",
+        title="Speed",
+        units="m s⁻¹",
+        diverging=False,
+        leads=np.array([0.0, 0.5, 1.0]),
+        valid=np.array([2.0, 2.5, 3.0]),
+        time_units="s",
+        x=np.array([0.0, 0.5, 1.0, 1.5]),
+        y=np.array([0.0, 1.0, 2.0]),
+        length_units="m",
+        mean=ramp,
+        truth=ramp - 1,
+        spread=np.full_like(ramp, 0.25),
+        solid=np.zeros((3, 4), bool),
+    )
+    return replace(base, **changes)
+
+
+def decode(block: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What player.js does, in Python."""
+    length = int.from_bytes(block[:4], "little")
+    header = json.loads(block[4 : 4 + length])
+    start = -(-(4 + length) // 4) * 4
+    arrays = {
+        name: np.frombuffer(block, "<" + entry["type"], entry["count"], start + entry["offset"])
+        for name, entry in header["arrays"].items()
+    }
+    return header, arrays
+
+
+def values_of(header: dict[str, Any], arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
+    scale = header["scales"][name]
+    return np.where(arrays[name] == MISSING, np.nan, scale["minimum"] + scale["quantum"] * arrays[name])
+
+
+def test_the_fields_come_back_to_half_a_quantum() -> None:
+    header, arrays = decode(encode(view()))
+    assert header["scales"]["mean"]["quantum"] == pytest.approx(35 / LEVELS)
+    back = values_of(header, arrays, "mean").reshape(3, 3, 4)
+    assert np.abs(back - view().mean).max() <= 35 / LEVELS / 2
+
+
+def test_every_array_starts_at_a_multiple_of_four_bytes() -> None:
+    header, _ = decode(encode(view()))
+    assert all(entry["offset"] % 4 == 0 for entry in header["arrays"].values())
+
+
+def test_unknown_truth_is_sent_as_missing_and_stays_out_of_the_limits() -> None:
+    truth = view().truth.copy()
+    truth[1:] = np.nan
+    header, arrays = decode(encode(view(truth=truth)))
+    back = values_of(header, arrays, "truth").reshape(3, 3, 4)
+    assert np.isnan(back[1:]).all()
+    assert np.isfinite(back[0]).all()
+    assert all(np.isfinite(panel["limits"]).all() for panel in header["panels"])
+
+
+def test_no_truth_at_all_still_gives_finite_limits() -> None:
+    found = limits(view(truth=np.full((3, 3, 4), np.nan, np.float32)))
+    assert all(low < high for low, high in found.values())
+
+
+@pytest.mark.parametrize("value", [0.0, -3.5])
+def test_a_constant_field_comes_back_exactly(value: float) -> None:
+    codes, scale = quantise(np.full((2, 2), value, np.float32))
+    assert np.all(scale["minimum"] + scale["quantum"] * codes == value)
+
+
+def test_mean_and_truth_share_their_limits_and_the_error_is_symmetric() -> None:
+    found = limits(view())
+    assert found["mean"] == found["truth"]
+    assert found["error"] == (-1.0, 1.0)
+    assert found["spread"] == (0.0, 0.25)
+
+
+def test_a_field_with_a_sign_is_symmetric_about_zero() -> None:
+    low, high = limits(view(diverging=True))["mean"]
+    assert low == -high
+
+
+def test_solid_cells_do_not_count_in_the_limits() -> None:
+    mean = view().mean.copy()
+    solid = np.zeros((3, 4), bool)
+    solid[0, 0] = True
+    mean[:, 0, 0] = 1e9
+    assert limits(view(mean=mean, solid=solid))["mean"][1] < 100
+
+
+def test_particles_send_their_places() -> None:
+    places = np.zeros((3, 2, 3, 4), np.float32)
+    places[:, 0] = np.arange(4)
+    places[:, 1] = np.arange(3)[:, None]
+    pairs = np.array([[0, 1], [1, 2]])
+    header, arrays = decode(
+        encode(view(kind="particles", mean_positions=places, truth_positions=places, springs=pairs))
+    )
+    assert np.allclose(values_of(header, arrays, "mean_x").reshape(3, 3, 4)[0], np.arange(4)[None], atol=1e-4)
+    assert arrays["springs"].tolist() == [0, 1, 1, 2]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_colour_table_has_256_distinct_steps(name: str) -> None:
+    table = colour_table(name)
+    assert table.shape == (256, 3)
+    assert len(np.unique(table, axis=0)) > 200
+
+
+def test_the_script_is_valid_javascript(tmp_path: Path) -> None:
+    script = (Path(player_module.__file__).parent / "player.js").read_text(encoding="utf-8")
+    module = tmp_path / "player.mjs"
+    module.write_text(script, encoding="utf-8")
+    try:
+        outcome = subprocess.run(["node", "--check", str(module)], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("there is no node to check the script with")
+    assert outcome.returncode == 0, outcome.stderr

@@ -1,0 +1,51 @@
+"""Figures hold the numbers they were given."""
+
+import numpy as np
+import pytest
+
+from app.plots.curves import BLUE, Curve, ratio_chart, score_chart
+from app.plots.fan import fan_chart, normal_bands, quantile_bands
+from app.plots.schedule import SHORT, TALL, schedule_chart
+from engine.schedules import Schedule
+
+LEAD = np.array([0.5, 1.0])
+
+
+def test_the_score_chart_has_one_line_per_curve() -> None:
+    figure = score_chart(LEAD, (Curve("fair CRPS", np.array([1.0, 2.0]), BLUE),), time_units="s", units="m")
+    assert [line.name for line in figure.data] == ["fair CRPS"]
+    assert list(figure.data[0].y) == [1.0, 2.0]
+    assert figure.layout.xaxis.title.text == "lead time (s)"
+    assert figure.layout.yaxis.title.text == "m"
+
+
+def test_the_ratio_chart_always_shows_one() -> None:
+    low = ratio_chart(LEAD, np.array([0.1, np.nan]), time_units="s")
+    assert low.layout.yaxis.range[1] >= 1.5
+    none = ratio_chart(LEAD, np.array([np.nan, np.nan]), time_units="s")
+    assert none.layout.yaxis.range == (0, 1.5)
+
+
+def test_the_bands_of_one_to_five_are_its_quartiles() -> None:
+    bands = quantile_bands(np.array([[1.0], [2.0], [3.0], [4.0], [5.0]]))
+    assert bands.percentiles[:, 0] == pytest.approx([1.4, 2.0, 3.0, 4.0, 4.6])
+
+
+def test_the_bands_of_a_normal_distribution_are_symmetric() -> None:
+    bands = normal_bands(np.array([10.0]), np.array([2.0])).percentiles[:, 0]
+    assert bands[2] == pytest.approx(10.0)
+    assert bands[4] - 10 == pytest.approx(2 * 1.2815515655446004)
+    assert bands[4] - 10 == pytest.approx(10 - bands[0])
+
+
+def test_the_fan_chart_shows_two_bands_median_and_truth() -> None:
+    bands = normal_bands(np.zeros(2), np.ones(2))
+    figure = fan_chart(LEAD, bands, np.array([0.0, np.nan]), time_units="s", units="")
+    assert [trace.name for trace in figure.data] == ["10–90 %", "25–75 %", "median", "truth"]
+
+
+def test_a_schedule_is_drawn_with_tall_short_and_skipped_leads() -> None:
+    skipped, kept = schedule_chart(Schedule(4, (0, 0.5, 2))).data
+    assert [x for x in skipped.x if x is not None][::2] == [1.0, 3.0]
+    tops = dict(zip(kept.x[1::3], kept.y[1::3], strict=True))
+    assert tops == {0.0: TALL, 0.5: SHORT, 2.0: TALL}

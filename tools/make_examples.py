@@ -1,0 +1,56 @@
+"""Make the example of every data set that a first visit shows, from the models that come with the project.
+
+    python tools/make_examples.py [DATASET …]
+
+Writes data/<data set>/example.nc, and its line in data/SHA256SUMS where there is one.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from app.examples import example_path, write_example
+from app.summary import summarise
+from engine.datasets import DATASETS, get_dataset
+from engine.errors import EngineError
+from engine.forecasting import forecast, resolve, static_fields, truth
+from engine.requests import ForecastRequest
+
+INIT = "0:0"
+MEMBERS = 20
+FRAMES = 201  # at most, the initial condition among them: the maps move smoothly, and the file stays small
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Make the examples named, or all."""
+    parser = argparse.ArgumentParser(description="Make the example of every data set that a first visit shows.")
+    parser.add_argument("datasets", metavar="DATASET", nargs="*", help=f"of {', '.join(DATASETS)}; all by default")
+    try:
+        for name in parser.parse_args(words).datasets or DATASETS:
+            path = make(name)
+            print(f"{path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}: "
+                  f"{path.stat().st_size:,} bytes")
+    except EngineError as error:
+        print(f"coldcast: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def make(name: str) -> Path:
+    """Run and write the example of one data set; returns its file."""
+    request = resolve(ForecastRequest(dataset=name, init=INIT, members=MEMBERS))
+    every = -(-request.steps // (FRAMES - 1))
+    thinned = {"lead": slice(every - 1, None, every)}
+    summary = summarise(
+        forecast(request).isel(thinned), truth(request).isel(thinned), static_fields(request), get_dataset(name)
+    )
+    path = example_path(name)
+    write_example(summary, path)
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())
