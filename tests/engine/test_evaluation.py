@@ -1,7 +1,7 @@
 """Forecasts with known scores, evaluated; and the command with a small model."""
 
 import csv
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -34,6 +34,7 @@ class Noise:
     """As much of a data set as an evaluation looks at."""
 
     name: str = "noise"
+    time_step: float = 0.1
     channels: tuple[Channel, ...] = (Channel("a", "m", "a"), Channel("b", "m", "b"))
     tests: dict[str, Run] = field(default_factory=lambda: {str(i): noise_run(str(i), i) for i in range(3)})
 
@@ -122,12 +123,26 @@ def test_every_start_runs_to_the_end_and_what_lies_beyond_is_nan() -> None:
     assert evaluate(DATASET, RUNS, [0, 5], exchangeable, steps=2).sizes["lead"] == 2
 
 
-def test_fractional_leads_and_leads_beyond_the_run_are_not_scored() -> None:
+def test_leads_whose_truth_is_not_known_are_not_scored() -> None:
     forecast = perfect(RUNS[0], 6, 2)
     longer = xr.concat(
         [forecast, forecast.isel(lead=[0, 1]).assign_coords(lead=[0.5, 3.0])], "lead", data_vars="minimal"
     )
     assert score_forecast(longer, RUNS[0], 6, DATASET)["lead"].values.tolist() == [1.0, 2.0]
+
+
+def test_fractional_leads_are_scored_where_finer_truth_is_known() -> None:
+    coarse = RUNS[0]
+    between = ((coarse.states[6] + coarse.states[7]) / 2)[None]
+    run = replace(coarse, fine_states=between, fine_times=np.array([0.65]))
+    forecast = perfect(run, 6, 2)
+    half = forecast.isel(lead=[0]).assign_coords(lead=[0.5])
+    for index, channel in enumerate(DATASET.channels):
+        half[channel.name][:] = between[0, index]
+    scores = score_forecast(xr.concat([half, forecast], "lead", data_vars="minimal"), run, 6, DATASET)
+    assert scores["lead"].values.tolist() == [0.5, 1.0, 2.0]
+    np.testing.assert_allclose(scores["crps"], 0, atol=1e-6)
+    np.testing.assert_allclose(scores["mse"], 0, atol=1e-6)
 
 
 def test_one_member_has_no_fair_scores_but_the_papers() -> None:
