@@ -1,5 +1,6 @@
 """The engine as the page uses it: a queue of runs, and the finished forecasts at hand. One per process."""
 
+import json
 import logging
 import threading
 import time
@@ -8,9 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
+import numpy as np
+
 from app.examples import load_example
 from app.summary import Summary, summarise
 from app.variables import variables_of
+from engine.baselines import read_table
 from engine.cache import ArrayCache, default_cache
 from engine.datasets import get_dataset
 from engine.datasets.base import parse_initial_condition
@@ -69,6 +73,11 @@ class Finished:
                 self._kept.move_to_end(request)
             return self._kept.get(request)
 
+    def requests(self) -> tuple[ResolvedRequest, ...]:
+        """What is at hand, the least recently shown first."""
+        with self._lock:
+            return tuple(self._kept)
+
     def put(self, request: ResolvedRequest, shown: Shown) -> None:
         """Keep a forecast; the newest is always kept."""
         with self._lock:
@@ -86,6 +95,7 @@ class Backend:
         self.finished = Finished()
         self._queue: JobQueue[ResolvedRequest] = JobQueue(self._compute)
         self._examples: dict[str, Shown | None] = {}
+        self._tables: dict[str, xr.Dataset | None] = {}
         self._seconds_per_call: dict[str, float] = {}
 
     def resolve(self, request: ForecastRequest) -> ResolvedRequest:
@@ -102,6 +112,25 @@ class Backend:
                 log.warning("%s", error)
                 self._examples[dataset] = None
         return self._examples[dataset]
+
+    def baselines(self, summary: Summary, variable: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Leads and CRPS of what must be beaten, by name; empty where the stored table has no such forecast."""
+        table = self._table(summary.dataset)
+        start = parse_initial_condition(json.loads(summary.request)["init"], get_dataset(summary.dataset))
+        wanted = {"run": start.run, "start": start.frame, "channel": variable}
+        if table is None or any(value not in table[name].values for name, value in wanted.items()):
+            return {}
+        within = table.sel(wanted)["crps"].sel(lead=slice(None, float(summary.leads[-1])))
+        return {str(line["baseline"].values): (line["lead"].values, line.values) for line in within}
+
+    def _table(self, dataset: str) -> "xr.Dataset | None":
+        if dataset not in self._tables:
+            try:
+                self._tables[dataset] = read_table(get_dataset(dataset))
+            except EngineError as error:
+                log.warning("%s", error)
+                self._tables[dataset] = None
+        return self._tables[dataset]
 
     def cost(self, request: ResolvedRequest) -> tuple[int, float | None]:
         """Network calls per member, and the seconds that all members take by the runs measured so far."""

@@ -5,7 +5,6 @@ from dataclasses import fields, replace
 from typing import Any
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from engine.datasets import DATASETS, Dataset, get_dataset
 from engine.datasets.base import InitialCondition, parse_initial_condition
@@ -19,6 +18,7 @@ Resolve = Callable[[ForecastRequest], ResolvedRequest]
 
 CUSTOM = "custom"
 MEMBERS_SHOWN = 50
+STEPS = (("Previous", -1, ":material/chevron_left:"), ("Next", 1, ":material/chevron_right:"))
 HELP = {
     "dataset": "The physical system to forecast.",
     "run": "The simulated trajectory that the forecast starts from; no model has seen it in training.",
@@ -190,21 +190,24 @@ def request_controls(given: ResolvedRequest, resolve: Resolve, draw_schedule: Dr
 def init_control(dataset: Dataset, given: ResolvedRequest) -> str:
     """Pick a run and a frame of it, or step to the previous or next initial condition."""
     start = parse_initial_condition(given.init, dataset)
-    pick, back, on = st.columns([4, 1, 1], gap="xsmall", vertical_alignment="bottom")
-    by = _step_button(back, given, "Previous", "left") * -1 + _step_button(on, given, "Next", "right")
+    # a click is known before its button is drawn, so that run and frame can still follow it
+    by = sum(st.session_state.get(_key(given, name), False) * step for name, step, _ in STEPS)
     if by:
         start = neighbour(dataset, start, by)
         st.session_state[_key(given, "run")] = start.run
         st.session_state[_key(given, "frame")] = start.frame
     runs = dataset.runs()
-    run = pick.selectbox(
-        "Initial condition",
-        runs,
-        index=0 if by else runs.index(start.run),
-        key=_key(given, "run"),
-        format_func=run_title,
-        help=HELP["run"],
-    )
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
+        run = st.selectbox(
+            "Initial condition",
+            runs,
+            index=0 if by else runs.index(start.run),
+            key=_key(given, "run"),
+            format_func=run_title,
+            help=HELP["run"],
+        )
+        for name, _, icon in STEPS:
+            st.button("", icon=icon, key=_key(given, name), help=f"{name} initial condition")
     last = max(condition.frame for condition in dataset.initial_conditions())
     time = dataset.load(run).times[st.session_state.get(_key(given, "frame"), start.frame)]
     frame = st.slider(
@@ -216,16 +219,6 @@ def init_control(dataset: Dataset, given: ResolvedRequest) -> str:
         help=HELP["frame"],
     )
     return f"{run}:{frame}"
-
-
-def _step_button(column: DeltaGenerator, given: ResolvedRequest, name: str, side: str) -> bool:
-    return column.button(
-        "",
-        icon=f":material/chevron_{side}:",
-        key=_key(given, name),
-        help=f"{name} initial condition",
-        width="stretch",
-    )
 
 
 def neighbour(dataset: Dataset, start: InitialCondition, by: int) -> InitialCondition:

@@ -2,7 +2,7 @@
 
     python tools/make_examples.py [DATASET …]
 
-Writes data/<data set>/example.nc, and its line in data/SHA256SUMS where there is one.
+Writes data/<data set>/example.nc; `python tools/bundle.py` then renews data/SHA256SUMS.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from engine.requests import ForecastRequest
 
 INIT = "0:0"
 MEMBERS = 20
-FRAMES = 201  # at most, the initial condition among them: the maps move smoothly, and the file stays small
+LEADS = 201  # at most: the maps move smoothly, and the file stays small
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -31,8 +31,8 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         for name in parser.parse_args(words).datasets or DATASETS:
             path = make(name)
-            print(f"{path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}: "
-                  f"{path.stat().st_size:,} bytes")
+            print(f"{path.parent.name}/{path.name}: {path.stat().st_size:,} bytes")
+        print("Now renew data/SHA256SUMS: python tools/bundle.py")
     except EngineError as error:
         print(f"coldcast: {error}", file=sys.stderr)
         return 2
@@ -42,7 +42,7 @@ def main(words: Sequence[str] | None = None) -> int:
 def make(name: str) -> Path:
     """Run and write the example of one data set; returns its file."""
     request = resolve(ForecastRequest(dataset=name, init=INIT, members=MEMBERS))
-    every = -(-request.steps // (FRAMES - 1))
+    every = -(-request.steps // LEADS)
     thinned = {"lead": slice(every - 1, None, every)}
     summary = summarise(
         forecast(request).isel(thinned), truth(request).isel(thinned), static_fields(request), get_dataset(name)

@@ -9,7 +9,7 @@ from app import controls, session
 from app.backend import Shown
 from app.notes import guarded
 from app.player import View, player
-from app.plots.curves import BLUE, GREEN, ORANGE, Curve, ratio_chart, score_chart
+from app.plots.curves import BLUE, GREEN, GREY, ORANGE, Curve, ratio_chart, score_chart
 from app.plots.fan import Bands, fan_chart, normal_bands, quantile_bands
 from app.plots.schedule import schedule_chart
 from app.summary import Summary
@@ -202,11 +202,12 @@ def curves(dataset: Dataset, summary: Summary, variable: Variable, cell: int) ->
     with left:
         st.markdown("**Scores by lead time**", help=SCORES_HELP)
         lines = (
-            Curve("fair CRPS", scores.crps, BLUE),
-            Curve("RMSE", scores.rmse, ORANGE),
-            Curve("spread", scores.spread, GREEN, "dash"),
+            Curve("fair CRPS", lead, scores.crps, BLUE),
+            Curve("RMSE", lead, scores.rmse, ORANGE),
+            Curve("spread", lead, scores.spread, GREEN, "dash"),
+            *baseline_curves(dataset, summary, variable),
         )
-        st.plotly_chart(score_chart(lead, lines, time_units=time_units, units=units), key="scores", config=QUIET)
+        st.plotly_chart(score_chart(lines, time_units=time_units, units=units), key="scores", config=QUIET)
     with middle:
         st.markdown("**Spread ÷ RMSE**", help=RATIO_HELP)
         st.plotly_chart(ratio_chart(lead, scores.ratio, time_units=time_units), key="ratio", config=QUIET)
@@ -217,6 +218,15 @@ def curves(dataset: Dataset, summary: Summary, variable: Variable, cell: int) ->
         bands = bands_at(summary, variable, row, column)
         truth = summary.maps(variable).truth[1:, row, column]
         st.plotly_chart(fan_chart(lead, bands, truth, time_units=time_units, units=units), key="fan", config=QUIET)
+
+
+def baseline_curves(dataset: Dataset, summary: Summary, variable: Variable) -> list[Curve]:
+    """CRPS of persistence and climatology, where the project's table knows this forecast."""
+    found = session.backend().baselines(summary, variable.name)
+    return [
+        Curve(f"CRPS of {name}", leads * dataset.time_step, crps, GREY, dash, is_baseline=True)
+        for (name, (leads, crps)), dash in zip(found.items(), ("dot", "dashdot"), strict=False)
+    ]
 
 
 def bands_at(summary: Summary, variable: Variable, row: int, column: int) -> Bands:
@@ -230,7 +240,8 @@ def bands_at(summary: Summary, variable: Variable, row: int, column: int) -> Ban
 SCORES_HELP = (
     "Averages over all cells that count (no walls, obstacles or held particles). CRPS is the fair form, RMSE "
     "that of the ensemble mean; spread is the root mean variance of the members times (M+1)/M, which equals the "
-    "RMSE of a reliable ensemble."
+    "RMSE of a reliable ensemble. Dotted, for channels: the CRPS of persistence dressed with a fitted Gaussian, "
+    "and of climatology."
 )
 RATIO_HELP = "1 is a reliable ensemble; below 1 it is too sure of itself, above 1 not sure enough."
 FAN_HELP = (

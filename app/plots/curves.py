@@ -13,29 +13,42 @@ BLUE, ORANGE, GREEN, GREY = (
 )  # told apart in print and by the colour-blind
 
 
+ROOM = 3  # times the largest score of the forecast; a baseline far above does not flatten its curves
+
+
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """One line: a value at every lead."""
+    """One line: a value at every lead, both (lead,)."""
 
     name: str
+    lead: np.ndarray
     values: np.ndarray
     colour: str
     dash: str = "solid"
+    is_baseline: bool = False
 
 
-def score_chart(lead: np.ndarray, curves: tuple[Curve, ...], *, time_units: str, units: str) -> go.Figure:
-    """Lines over lead time, (lead,) each, in `units`."""
+def score_chart(curves: tuple[Curve, ...], *, time_units: str, units: str) -> go.Figure:
+    """Lines over lead time in `time_units`, values in `units`."""
     figure = go.Figure()
     for curve in curves:
         figure.add_scatter(
-            x=lead,
+            x=curve.lead,
             y=curve.values,
             name=curve.name,
             mode="lines",
-            line={"color": curve.colour, "dash": curve.dash, "width": 2},
+            line={"color": curve.colour, "dash": curve.dash, "width": 1.5 if curve.is_baseline else 2},
             hovertemplate=f"%{{y:.4~g}} {units}",
         )
-    return styled(figure, time_units=time_units, y_title=units or "dimensionless")
+    figure = styled(figure, time_units=time_units, y_title=units or "dimensionless")
+    own, all_ = (_largest([c for c in curves if not (skip and c.is_baseline)]) for skip in (True, False))
+    return figure.update_yaxes(range=[0, 1.05 * min(all_, ROOM * own)]) if own > 0 else figure
+
+
+def _largest(curves: list[Curve]) -> float:
+    values = np.concatenate([curve.values for curve in curves] or [np.zeros(1)])
+    known = values[np.isfinite(values)]
+    return float(known.max()) if known.size else 0.0
 
 
 def ratio_chart(lead: np.ndarray, ratio: np.ndarray, *, time_units: str) -> go.Figure:
@@ -61,7 +74,7 @@ def styled(figure: go.Figure, *, time_units: str, y_title: str) -> go.Figure:
     """The quiet look that all line charts share, on either theme."""
     figure.update_layout(
         height=280,
-        margin={"l": 8, "r": 8, "t": 48, "b": 8},
+        margin={"l": 8, "r": 8, "t": 40, "b": 8},
         hovermode="x unified",
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "itemwidth": 30, "font": {"size": 12}},
         paper_bgcolor="rgba(0,0,0,0)",

@@ -224,6 +224,16 @@ def test_a_measured_run_gives_an_estimate_of_the_next(open_page: Open, backend: 
     assert page.sidebar.caption[0].value.startswith("30 network calls per member, ")
 
 
+def test_baselines_stand_beside_the_scores_of_a_channel(open_page: Open, backend: Backend) -> None:
+    run_to_the_end(open_page(**SHORT))
+    (shown,) = [backend.finished.get(request) for request in backend.finished.requests()]
+    assert shown is not None
+    found = backend.baselines(shown.summary, "q_x")
+    assert list(found) == ["persistence", "climatology"]
+    assert all(list(leads) == [1, 2, 3, 4, 5] and (crps > 0).all() for leads, crps in found.values())
+    assert backend.baselines(shown.summary, "speed") == {}
+
+
 def test_the_about_page_explains_the_scores() -> None:
     page = AppTest.from_string("from app.pages import about; about.show()").run()
     assert not page.exception

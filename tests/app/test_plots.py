@@ -12,11 +12,19 @@ LEAD = np.array([0.5, 1.0])
 
 
 def test_the_score_chart_has_one_line_per_curve() -> None:
-    figure = score_chart(LEAD, (Curve("fair CRPS", np.array([1.0, 2.0]), BLUE),), time_units="s", units="m")
+    figure = score_chart((Curve("fair CRPS", LEAD, np.array([1.0, 2.0]), BLUE),), time_units="s", units="m")
     assert [line.name for line in figure.data] == ["fair CRPS"]
     assert list(figure.data[0].y) == [1.0, 2.0]
     assert figure.layout.xaxis.title.text == "lead time (s)"
     assert figure.layout.yaxis.title.text == "m"
+
+
+@pytest.mark.parametrize(("baseline", "top"), [(2.0, 2.0), (50.0, 3.0)])
+def test_a_baseline_far_above_does_not_flatten_the_forecast(baseline: float, top: float) -> None:
+    own = Curve("fair CRPS", LEAD, np.array([np.nan, 1.0]), BLUE)
+    far = Curve("CRPS of persistence", LEAD, np.array([0.0, baseline]), BLUE, "dot", is_baseline=True)
+    figure = score_chart((own, far), time_units="s", units="m")
+    assert figure.layout.yaxis.range == pytest.approx((0, 1.05 * top))
 
 
 def test_the_ratio_chart_always_shows_one() -> None:

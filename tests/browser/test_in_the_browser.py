@@ -1,0 +1,153 @@
+"""What a visitor sees and does, in a real browser."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Literal
+from urllib.parse import urlparse
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+pytestmark = pytest.mark.browser
+
+PATIENCE = 180_000  # ms; only a broken page needs as long
+PICTURE = """() => [...document.querySelectorAll('*')]
+    .flatMap(node => node.shadowRoot ? [...node.shadowRoot.querySelectorAll('canvas.field')] : [])
+    .map(canvas => canvas.toDataURL()).join()"""
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(browser: Browser, address: str) -> Iterator[Open]:
+    """Opens the page in a fresh visit; at the end nothing may have been asked of any other machine."""
+    strangers: list[str] = []
+    contexts = []
+
+    def visit(link: str = "/", *, calm: bool = False) -> Page:
+        motion: Literal["reduce", "no-preference"] = "reduce" if calm else "no-preference"
+        context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion=motion)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("request", lambda request: strangers.append(request.url) if _is_elsewhere(request.url) else None)
+        page.goto(address + link)
+        expect(page.get_by_role("button", name="Run")).to_be_visible(timeout=PATIENCE)
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert strangers == []
+
+
+def _is_elsewhere(url: str) -> bool:
+    parts = urlparse(url)
+    return parts.scheme in ("http", "https", "ws", "wss") and parts.hostname != "127.0.0.1"
+
+
+def player(page: Page) -> Locator:
+    found = page.locator(".player")
+    expect(found).to_be_visible(timeout=PATIENCE)
+    return found
+
+
+def frame(page: Page) -> int:
+    return int(player(page).get_attribute("data-frame") or -1)
+
+
+def wait_until_frame_is_not(page: Page, before: int) -> None:
+    expect(player(page)).not_to_have_attribute("data-frame", str(before), timeout=PATIENCE)
+
+
+def test_the_first_visit_shows_a_moving_example(open_page: Open) -> None:
+    page = open_page()
+    expect(page.get_by_text("example", exact=True)).to_be_visible(timeout=PATIENCE)
+    wait_until_frame_is_not(page, frame(page))
+
+
+def test_a_data_set_is_picked_a_short_forecast_runs_and_the_frames_change(open_page: Open) -> None:
+    page = open_page("/?dataset=navier-stokes")
+    page.get_by_role("combobox").first.click()
+    page.get_by_role("option", name="Spring mesh").click()
+    expect(page.get_by_role("radio", name="Displacement")).to_be_visible(timeout=PATIENCE)
+    for name, presses in (("Horizon", 19), ("Ensemble members", 2)):
+        slider = page.get_by_role("slider", name=name)
+        slider.press("Home")
+        for _ in range(presses):
+            slider.press("ArrowRight")
+    expect(page.get_by_text("20 steps", exact=True)).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_text("3 members · 20 steps")).to_be_visible(timeout=PATIENCE)
+    expect(player(page)).to_have_attribute("data-frames", "21", timeout=PATIENCE)
+    first, picture = frame(page), page.evaluate(PICTURE)
+    wait_until_frame_is_not(page, first)
+    assert page.evaluate(PICTURE) != picture
+    assert "steps=20" in page.url
+    assert "members=3" in page.url
+
+
+def test_the_player_pauses_steps_and_scrubs_by_mouse_and_keyboard(open_page: Open) -> None:
+    page = open_page("/?dataset=spring-mesh", calm=True)
+    last = int(player(page).get_attribute("data-frames") or 0) - 1
+    assert frame(page) == last  # still, on the last frame, for those who asked for calm
+    page.get_by_role("button", name="One frame back").click()
+    assert frame(page) == last - 1
+    player(page).press("ArrowLeft")
+    assert frame(page) == last - 2
+    player(page).press("ArrowRight")
+    assert frame(page) == last - 1
+    page.get_by_role("slider", name="Lead time").fill("3")
+    assert frame(page) == 3
+    expect(player(page).locator(".clock")).to_have_text(re.compile(r"lead 0\.\d\d / 6\.\d\d s · valid 0\.\d\d s"))
+    player(page).press(" ")
+    wait_until_frame_is_not(page, 3)
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
+
+
+def test_hovering_shows_the_value_in_every_map(open_page: Open) -> None:
+    page = open_page("/?dataset=navier-stokes", calm=True)
+    player(page).locator(".map-frame").first.hover(position={"x": 30, "y": 40})
+    values = player(page).locator(".map-value").all_text_contents()
+    assert len(values) == 4
+    assert all("m s⁻¹" in value for value in values)
+
+
+def test_a_click_moves_the_chart_of_one_place(open_page: Open) -> None:
+    page = open_page("/?dataset=navier-stokes", calm=True)
+    player(page).locator(".map-frame").first.click(position={"x": 12, "y": 40})
+    expect(page.get_by_text("At x 0.0", exact=False)).to_be_visible(timeout=PATIENCE)
+
+
+@pytest.mark.parametrize(
+    ("link", "named"),
+    [
+        ("/?dataset=ocean", "ocean"),
+        ("/?dataset=spring-mesh&init=99:0", "99"),
+        ("/?dataset=spring-mesh&schedule=0,5,3", "3 follows 5"),
+        ("/?dataset=navier-stokes&steps=nan", "nan"),
+        ("/?dataset=navier-stokes&steps=900000&members=900", "GiB"),
+    ],
+)
+def test_a_bad_link_is_answered_with_one_sentence(open_page: Open, link: str, named: str) -> None:
+    page = open_page(link)
+    alerts = page.get_by_test_id("stAlert")
+    expect(alerts).to_have_count(1, timeout=PATIENCE)
+    expect(alerts).to_contain_text(named)
+    assert "Traceback" not in page.content()
+    expect(player(page)).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_overflows_a_narrow_screen(address: str, browser: Browser, scheme: Literal["light", "dark"]) -> None:
+    context = browser.new_context(viewport={"width": 400, "height": 800}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(address + "/?dataset=navier-stokes")
+    expect(page.locator(".player")).to_be_visible(timeout=PATIENCE)
+    wide = page.evaluate("() => document.documentElement.scrollWidth")
+    box = page.locator(".player").bounding_box()
+    context.close()
+    assert wide <= 400
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 400
