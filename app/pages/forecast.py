@@ -1,6 +1,7 @@
 """The forecast page: pick, run, look."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import streamlit as st
@@ -123,14 +124,20 @@ def progress_text(job: Job) -> str:
 def heading(shown: Shown, request: ResolvedRequest | None) -> None:
     """Say which forecast the maps show, and whether the controls ask for another one by now."""
     said = json.loads(shown.summary.request)
-    words = (
-        f"{controls.run_title(said['init'].rpartition(':')[0])}, frame {said['init'].rpartition(':')[2]} · "
-        f"{shown.summary.members} members · {said['steps']} steps · {said['schedule']} · {said['solver']} · "
-        f"seed {said['seed']}"
-    )
-    label = BADGES[shown.origin]
-    took = f" · {shown.seconds:.1f} s" if shown.seconds is not None else ""
-    st.markdown(f"{label}{words}{took}")
+    run, _, frame = said["init"].rpartition(":")
+    words = [
+        f"{controls.run_title(run)}, frame {frame}",
+        f"{said['members']} members",
+        f"{said['steps']} steps",
+        f"{said['schedule']}, {said['solver']}{', refined' if said['refine'] else ''}",
+        f"seed {said['seed']}",
+        said["model"],
+    ]
+    if shown.seconds is not None:
+        words.append(f"{shown.seconds:.1f} s")
+    st.markdown(BADGES[shown.origin] + " · ".join(words))
+    if request is not None and json.loads(json.dumps(asdict(request))) != said:
+        st.caption("The settings have changed since: press Run for a forecast that follows them.")
 
 
 def variable_control(dataset: Dataset) -> Variable:
@@ -224,7 +231,7 @@ def baseline_curves(dataset: Dataset, summary: Summary, variable: Variable) -> l
     """CRPS of persistence and climatology, where the project's table knows this forecast."""
     found = session.backend().baselines(summary, variable.name)
     return [
-        Curve(f"CRPS of {name}", leads * dataset.time_step, crps, GREY, dash, is_baseline=True)
+        Curve(name, leads * dataset.time_step, crps, GREY, dash, is_baseline=True)
         for (name, (leads, crps)), dash in zip(found.items(), ("dot", "dashdot"), strict=False)
     ]
 
@@ -240,7 +247,7 @@ def bands_at(summary: Summary, variable: Variable, row: int, column: int) -> Ban
 SCORES_HELP = (
     "Averages over all cells that count (no walls, obstacles or held particles). CRPS is the fair form, RMSE "
     "that of the ensemble mean; spread is the root mean variance of the members times (M+1)/M, which equals the "
-    "RMSE of a reliable ensemble. Dotted, for channels: the CRPS of persistence dressed with a fitted Gaussian, "
+    "RMSE of a reliable ensemble. Dotted, for the channels: the CRPS of persistence with a fitted Gaussian, "
     "and of climatology."
 )
 RATIO_HELP = "1 is a reliable ensemble; below 1 it is too sure of itself, above 1 not sure enough."

@@ -207,7 +207,7 @@ def _panels(view: View) -> list[dict[str, Any]]:
 def _ticks(axis: np.ndarray) -> list[float]:
     """A handful of round numbers along an axis, its first and last among them where they are round."""
     span = float(axis[-1] - axis[0])
-    power = 10.0 ** np.floor(np.log10(span / 2))
+    power = 10.0 ** np.floor(np.log10(span / 5))
     step = next(power * factor for factor in (1, 2, 5, 10) if span / (power * factor) <= 5)
     count = int(np.floor(span / step + 1e-9))
     return [round(float(axis[0]) + step * index, 6) for index in range(count + 1)]

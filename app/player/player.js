@@ -273,8 +273,10 @@ class Panel {
 
   addTicks({ x, y, xTicks, yTicks, axesLabel }) {
     for (const value of xTicks) {
-      const tick = element("span", "tick x", this.frameNode, `${value}`);
-      tick.style.left = `${(100 * (value - x[0])) / (x[1] - x[0])}%`;
+      const share = (value - x[0]) / (x[1] - x[0]);
+      // on a narrow map the last ticks would run into the axes' name at the right end
+      const tick = element("span", share > 0.75 ? "tick x late" : "tick x", this.frameNode, `${value}`);
+      tick.style.left = `${100 * share}%`;
     }
     for (const value of yTicks) {
       const tick = element("span", "tick y", this.frameNode, `${value}`);

@@ -125,7 +125,7 @@ def _fit_baselines(dataset: "Dataset") -> int:
 
 
 def _header(scores: "xr.Dataset") -> str:
-    baselines = [f"{name} CRPS" for name in scores.get("baseline", ())] if "baseline" in scores.coords else []
+    baselines = [f"{name} CRPS" for name in scores["baseline"].values] if "baseline" in scores.coords else []
     titles = ["CRPS", "RMSE", "spread/RMSE", "(pooled)", *map(str, baselines), "ratio to better"]
     return " " * 16 + "".join(f"{title:>18}" for title in titles)
 

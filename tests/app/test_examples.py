@@ -44,7 +44,7 @@ def test_an_example_comes_back_to_half_a_step(dataset: str, stored: Path) -> Non
         np.testing.assert_allclose(after.scores.crps, before.scores.crps, rtol=1e-6)
         for kind in ("mean", "spread"):
             values = getattr(before, kind)[1:]
-            step = float(values.max() - values.min()) / LEVELS
+            step = float(values.max() - values.min()) / LEVELS[kind]
             assert np.abs(getattr(after, kind)[1:] - values).max() <= 0.51 * step
 
 

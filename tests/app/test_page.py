@@ -128,6 +128,13 @@ def test_a_custom_schedule_is_run_and_written_into_the_link(open_page: Open) -> 
     assert page.query_params["schedule"] == "0, 20.5, 100"
 
 
+def test_the_page_says_when_the_maps_are_of_other_settings(open_page: Open) -> None:
+    page = run_to_the_end(open_page(**SHORT))
+    assert not page.main.caption
+    widget(page, "number_input", "/seed").set_value(3).run()
+    assert "press Run" in page.main.caption[0].value
+
+
 def test_next_and_previous_walk_through_the_initial_conditions(open_page: Open) -> None:
     page = open_page(**SHORT)
     widget(page, "button", "/Next").click().run()

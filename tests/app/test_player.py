@@ -108,6 +108,19 @@ def test_solid_cells_do_not_count_in_the_limits() -> None:
     assert limits(view(mean=mean, solid=solid))["mean"][1] < 100
 
 
+@pytest.mark.parametrize(
+    ("axis", "ticks"),
+    [
+        (0.01 * np.arange(221), [0, 0.5, 1, 1.5, 2]),
+        (0.01 * np.arange(42), [0, 0.1, 0.2, 0.3, 0.4]),
+        (np.arange(10.0), [0, 2, 4, 6, 8]),
+    ],
+)
+def test_ticks_are_round_numbers(axis: np.ndarray, ticks: list[float]) -> None:
+    header, _ = decode(encode(view(x=axis)))
+    assert header["xTicks"] == ticks
+
+
 def test_particles_send_their_places() -> None:
     places = np.zeros((3, 2, 3, 4), np.float32)
     places[:, 0] = np.arange(4)

@@ -126,12 +126,12 @@ def test_a_click_moves_the_chart_of_one_place(open_page: Open) -> None:
         ("/?dataset=spring-mesh&init=99:0", "99"),
         ("/?dataset=spring-mesh&schedule=0,5,3", "3 follows 5"),
         ("/?dataset=navier-stokes&steps=nan", "nan"),
-        ("/?dataset=navier-stokes&steps=900000&members=900", "GiB"),
+        ("/?dataset=navier-stokes&steps=900000", "GiB"),
     ],
 )
 def test_a_bad_link_is_answered_with_one_sentence(open_page: Open, link: str, named: str) -> None:
     page = open_page(link)
-    alerts = page.get_by_test_id("stAlert")
+    alerts = page.get_by_test_id("stAlertContentError")
     expect(alerts).to_have_count(1, timeout=PATIENCE)
     expect(alerts).to_contain_text(named)
     assert "Traceback" not in page.content()
