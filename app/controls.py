@@ -56,16 +56,22 @@ def request_from_query(query: Mapping[str, str], resolve: Resolve) -> tuple[Reso
         complete = resolve(given)
     except EngineError as error:
         return _without_model(name), [*problems, str(error)]
-    for field in _FIELDS:
-        if field not in query:
-            continue
-        try:
-            candidate = replace(given, **{field: _read(field, query[field])})
-            complete = resolve(candidate)
-            given = candidate
-        except EngineError as error:
-            problems.append(str(error))
+    entries = {field: query[field] for field in _FIELDS if field in query}
+    try:
+        return resolve(_with(given, entries)), problems
+    except EngineError:  # one entry after the other, then, to name those that cannot be used and keep the rest
+        for field, text in entries.items():
+            try:
+                candidate = _with(given, {field: text})
+                complete = resolve(candidate)
+                given = candidate
+            except EngineError as error:
+                problems.append(str(error))
     return complete, problems
+
+
+def _with(given: ForecastRequest, entries: Mapping[str, str]) -> ForecastRequest:
+    return replace(given, **{field: _read(field, text) for field, text in entries.items()})
 
 
 def _without_model(name: str) -> ResolvedRequest:

@@ -8,7 +8,7 @@ import pytest
 from app.controls import neighbour, request_from_query, request_to_query
 from engine.datasets import get_dataset
 from engine.datasets.base import InitialCondition
-from engine.errors import CheckpointError
+from engine.errors import CheckpointError, RequestError
 from engine.requests import ForecastRequest, ResolvedRequest
 from tests.app.fakes import FakeEngine
 
@@ -52,6 +52,17 @@ def test_every_unusable_entry_is_named_once_and_the_others_count() -> None:
     request, problems = request_from_query(link, RESOLVE)
     assert request == replace(defaults("spring-mesh"), seed=3)
     assert len(problems) == 2
+
+
+def test_entries_that_only_fit_together_are_taken_together() -> None:
+    def small(request: ForecastRequest) -> ResolvedRequest:
+        complete = RESOLVE(request)
+        if complete.steps * complete.members > 2000:
+            raise RequestError("That does not fit into memory.")
+        return complete
+
+    request, problems = request_from_query({"dataset": "spring-mesh", "steps": "900", "members": "2"}, small)
+    assert (request.steps, request.members, problems) == (900, 2, [])
 
 
 def test_an_unknown_data_set_falls_back_to_the_first() -> None:
