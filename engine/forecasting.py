@@ -34,6 +34,7 @@ __all__ = [
     "output_leads",
     "resolve",
     "run",
+    "run_from",
     "static_fields",
     "truth",
     "truth_from",
@@ -90,7 +91,7 @@ def forecast_from(
     cancelled: Callable[[], bool] | None = None,
 ) -> xr.Dataset:
     """`forecast` from a frame of any run, bundled or not; the request's init is not looked at."""
-    steps = run(trajectory, frame, resolve(request), cache=cache, device=device)
+    steps = run_from(trajectory, frame, request, cache=cache, device=device)
     while True:
         try:
             reached = next(steps)
@@ -103,14 +104,23 @@ def forecast_from(
 
 
 def run(
+    request: ForecastRequest, *, cache: Store | None = None, device: str = "auto"
+) -> Generator[Progress, None, xr.Dataset]:
+    """`forecast` as a generator: yields Progress after every sampling step and returns the data set."""
+    resolved = resolve(request)
+    return (yield from run_from(*_initial_condition(resolved), resolved, cache=cache, device=device))
+
+
+def run_from(
     trajectory: Run,
     frame: int,
-    request: ResolvedRequest,
+    request: ForecastRequest,
     *,
     cache: Store | None = None,
     device: str = "auto",
 ) -> Generator[Progress, None, xr.Dataset]:
-    """The forecast as a generator: yields Progress after every sampling step and returns the data set."""
+    """`run` from a frame of any run, bundled or not."""
+    request = resolve(request)
     plan = _plan(request, trajectory, frame)
     pair = load_pair(request.model, device, request.precision)
     batches = _batches(plan)

@@ -46,7 +46,7 @@ def show() -> None:
     if shown is None:
         st.info("There is no forecast to show yet: press **Run**.")
         return
-    heading(shown, request)
+    heading(shown, None if visit.run is not None else request)
     variable = variable_control(dataset)
     cell = session.cell_of(dataset.name)
     picked = player(view_of(dataset, shown.summary, variable, cell), key=f"{dataset.name}/player")
@@ -122,7 +122,7 @@ def progress_text(job: Job) -> str:
 
 
 def heading(shown: Shown, request: ResolvedRequest | None) -> None:
-    """Say which forecast the maps show, and whether the controls ask for another one by now."""
+    """Say which forecast the maps show, and whether the request in the controls is another one by now."""
     said = json.loads(shown.summary.request)
     run, _, frame = said["init"].rpartition(":")
     words = [

@@ -76,7 +76,16 @@ def styled(figure: go.Figure, *, time_units: str, y_title: str) -> go.Figure:
         height=280,
         margin={"l": 8, "r": 8, "t": 40, "b": 8},
         hovermode="x unified",
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "itemwidth": 30, "font": {"size": 12}},
+        legend={
+            "orientation": "h",
+            "y": 1.02,
+            "yanchor": "bottom",
+            "x": 0,
+            "itemwidth": 30,
+            "entrywidth": 0.333,  # three to a line
+            "entrywidthmode": "fraction",
+            "font": {"size": 11},
+        },
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         dragmode=False,

@@ -1,7 +1,8 @@
 """What a data set is to the rest of the engine: channels on a grid, runs, initial conditions, boundaries."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Protocol
 
@@ -138,7 +139,8 @@ class Dataset(Protocol):
         """
 
 
-def ordered_initial_conditions(runs: Sequence[str], frames: int) -> tuple[InitialCondition, ...]:
+@lru_cache
+def ordered_initial_conditions(runs: tuple[str, ...], frames: int) -> tuple[InitialCondition, ...]:
     """Frame 0 of each run first, then run-major through the later frames; the last frame starts nothing."""
     first = [InitialCondition(run, 0) for run in runs]
     later = [InitialCondition(run, frame) for run in runs for frame in range(1, frames - 1)]

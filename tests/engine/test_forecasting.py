@@ -20,6 +20,7 @@ from engine.forecasting import (
     forecast,
     output_leads,
     resolve,
+    run,
     static_fields,
     truth,
 )
@@ -238,6 +239,17 @@ def test_a_cancelled_forecast_stops_and_keeps_finished_windows(mesh: ForecastReq
     with pytest.raises(Cancelled):
         forecast(replace(mesh, steps=400, refine=True), cache=cache, cancelled=cancelled)
     assert 0 < cache.writes < 3 * 2 * 3
+
+
+def test_run_yields_progress_and_returns_the_forecast(mesh: ForecastRequest) -> None:
+    steps, reported = run(mesh), 0
+    while True:
+        try:
+            reported = next(steps).calls_done
+        except StopIteration as finished:
+            xr.testing.assert_identical(finished.value, forecast(mesh))
+            break
+    assert reported == calls_per_member(mesh)
 
 
 def test_defaults_come_from_the_card(mesh_model: str) -> None:
