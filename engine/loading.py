@@ -17,7 +17,7 @@ from engine.window import Pair
 def load_pair(model: str, device: str, precision: str) -> Pair:
     """The networks of a checkpoint, built once per process, device and precision."""
     card = load_card(model)
-    return _load_pair(model, card.digest, _device(device), precision)
+    return _load_pair(model, card.digest, choose_device(device), precision)
 
 
 @lru_cache(maxsize=8)
@@ -53,7 +53,8 @@ def _network(spec: NetworkCard, weights: dict[str, Tensor], device: torch.device
     return channels_last(network.eval().requires_grad_(False).to(device, dtype))
 
 
-def _device(name: str) -> torch.device:
+def choose_device(name: str) -> torch.device:
+    """The named device; "auto" takes a GPU where there is one. Raises RequestError where it is not there."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

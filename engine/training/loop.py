@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from engine.datasets.base import Dataset
 from engine.errors import DataError, RequestError
+from engine.loading import choose_device
 from engine.models import build_network, channels_last
 from engine.models.dynamics import Forecaster, Interpolator, OutputForm
 from engine.models.presets import Preset, get_preset
@@ -71,20 +72,22 @@ def train(options: TrainingOptions) -> Iterator[Progress]:
     _check(options)
     device = choose_device(options.device)
     torch.manual_seed(options.seed)
-    _runs, validation, setting, networks = _prepare(options, device)
+    validation, setting, networks = _prepare(options, device)
     network = STAGES[options.stage].network(*networks)
     state = _fresh_state(network, options)
     path = _folder(options) / f"{options.stage}.safetensors"
-    if options.resume and path.exists():
+    if not options.resume:
+        _set_aside(path)
+    elif path.exists():
         load_state(path, state)
     return _loop(options, state, setting, validation, path)
 
 
-def choose_device(name: str) -> torch.device:
-    """The named device; "auto" takes a GPU where there is one."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(name)
+def _set_aside(path: Path) -> None:
+    """A fresh run does not overwrite an earlier one's state or log: they get "previous" in their names."""
+    for kept in (path, path.with_suffix(".csv")):
+        if kept.exists():
+            kept.replace(kept.with_name(f"{path.stem}-previous{kept.suffix}"))
 
 
 def _check(options: TrainingOptions) -> None:
@@ -104,7 +107,7 @@ def _folder(options: TrainingOptions) -> Path:
 
 def _prepare(
     options: TrainingOptions, device: torch.device
-) -> tuple[TrainingRuns, TrainingRuns, StageSetting, tuple[nn.Module, nn.Module]]:
+) -> tuple[TrainingRuns, StageSetting, tuple[nn.Module, nn.Module]]:
     dataset, preset = options.dataset, get_preset(options.dataset.name, options.preset)
     loaded = load_runs(dataset, "train", folder=options.data, limit=options.runs)
     statistics = normalisation(dataset, preset, loaded, _folder(options))
@@ -115,7 +118,7 @@ def _prepare(
     networks = build_pair(preset, device)
     _load_earlier(options, *networks)
     setting = make_setting(dataset, preset, runs, networks, options)
-    return runs, validation, setting, networks
+    return validation, setting, networks
 
 
 def normalisation(

@@ -74,6 +74,14 @@ def test_a_resumed_run_goes_on_from_its_counters(options: TrainingOptions, tmp_p
     assert counters.steps == second.steps
 
 
+def test_a_fresh_run_keeps_the_earlier_one_under_another_name(options: TrainingOptions, tmp_path: Path) -> None:
+    list(train(options))
+    first = (tmp_path / "direct.safetensors").read_bytes()
+    list(train(options))
+    assert (tmp_path / "direct-previous.safetensors").read_bytes() == first
+    assert (tmp_path / "direct.csv").read_text().count("steps") == 1
+
+
 def test_a_damaged_state_is_refused_in_one_sentence(options: TrainingOptions, tmp_path: Path) -> None:
     list(train(options))
     path = tmp_path / "direct.safetensors"
@@ -91,6 +99,7 @@ def test_a_damaged_state_is_refused_in_one_sentence(options: TrainingOptions, tm
         ({"minutes": 0}, "minutes"),
         ({"minutes": float("nan")}, "minutes"),
         ({"batch": 0}, "batch"),
+        ({"device": "abacus"}, "abacus"),
     ],
 )
 def test_bad_options_are_refused(options: TrainingOptions, change: dict, words: str) -> None:
