@@ -179,9 +179,15 @@ def test_a_skipped_browser_test_fails_on_ci_alone(tmp_path: Path, ci: str, test:
 @pytest.mark.skipif(shutil.which("make") is None, reason="there is no make here")
 @pytest.mark.parametrize("verb", ["app", "test", "soak", "install"])
 def test_make_leaves_everything_to_the_script(verb: str) -> None:
-    environment = {**os.environ, "PYTHON": "my-python", "PORT": "8600"}
+    outside = {name: value for name, value in os.environ.items() if "MAKE" not in name}  # of the make running this
+    environment = {**outside, "PYTHON": "my-python", "PORT": "8600"}
     shown = subprocess.run(
-        ["make", "--dry-run", verb], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+        ["make", "--dry-run", "--no-print-directory", verb],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.splitlines()
     options = " --port 8600" if verb == "app" else ""
     assert shown == [f"my-python tools/bootstrap.py {verb}{options}"]
