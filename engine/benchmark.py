@@ -13,10 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from engine.checkpoint import NetworkCard, load_checkpoint
-from engine.datasets import get_dataset
-from engine.datasets.base import parse_initial_condition
 from engine.errors import RequestError
-from engine.forecasting import forecast
+from engine.forecasting import forecast, plan_of
 from engine.loading import load_pair
 from engine.member_windows import Plan
 from engine.models import build_network, channels_last
@@ -29,9 +27,7 @@ from engine.requests import (
     ForecastRequest,
     ResolvedRequest,
     calls_per_member,
-    card_of,
     resolve,
-    schedule_of,
 )
 from engine.window import Pair, WindowSetting, bind
 
@@ -185,13 +181,6 @@ def plain_pair(model: str, *, device: str = "cpu") -> Pair:
         forecaster=replace(pair.forecaster, network=forecaster),
         interpolator=replace(pair.interpolator, network=interpolator),
     )
-
-
-def plan_of(request: ResolvedRequest) -> Plan:
-    """Return the request with all that it names looked up."""
-    card, dataset = card_of(request), get_dataset(request.dataset)
-    start = parse_initial_condition(request.init, dataset)
-    return Plan(request, dataset, card, schedule_of(request, card), dataset.load(start.run), start.frame)
 
 
 def _plain_network(card: NetworkCard, weights: dict[str, Tensor], device: torch.device) -> Network:

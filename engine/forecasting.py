@@ -32,6 +32,7 @@ __all__ = [
     "forecast",
     "forecast_from",
     "output_leads",
+    "plan_of",
     "resolve",
     "run",
     "run_from",
@@ -157,6 +158,11 @@ def static_fields(request: ForecastRequest) -> xr.Dataset:
     """Static fields (y, x) of the request's run, and `scored`: the cells that count in scores."""
     resolved = resolve(request)
     return static_dataset(_initial_condition(resolved)[0], get_dataset(resolved.dataset))
+
+
+def plan_of(request: ResolvedRequest) -> Plan:
+    """The request with all that it names looked up."""
+    return _plan(request, *_initial_condition(request))
 
 
 def _plan(request: ResolvedRequest, trajectory: Run, frame: int) -> Plan:

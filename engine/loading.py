@@ -5,7 +5,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from engine.checkpoint import ModelCard, NetworkCard, load_card, load_checkpoint
+from engine.checkpoint import NetworkCard, load_card, load_checkpoint
 from engine.datasets import get_dataset
 from engine.errors import CheckpointError, RequestError
 from engine.models import build_network, channels_last
@@ -28,19 +28,14 @@ def _load_pair(model: str, digest: str, device: torch.device, precision: str) ->
     form = OutputForm(card.output_form)
     forecaster = _network(card.forecaster, checkpoint.forecaster, device, dtype)
     interpolator = _network(card.interpolator, checkpoint.interpolator, device, dtype)
-    as_channels = [torch.tensor(v, dtype=torch.float32, device=device)[:, None, None] for v in _statistics(card)]
     return Pair(
         dataset,
         Forecaster(forecaster, card.horizon, form, card.conditioning, card.auxiliary_steps),
         Interpolator(interpolator, card.horizon, form),
-        Scaling(torch.from_numpy(dataset.background()).to(device), *as_channels),
+        Scaling.of_channels(dataset.background(), card.normalization.mean, card.normalization.std, device),
         device,
         dtype,
     )
-
-
-def _statistics(card: ModelCard) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    return card.normalization.mean, card.normalization.std
 
 
 def _network(spec: NetworkCard, weights: dict[str, Tensor], device: torch.device, dtype: torch.dtype) -> nn.Module:

@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -50,6 +51,14 @@ class Plan:
     schedule: Schedule
     run: Run
     frame: int
+
+    @cached_property
+    def data_digest(self) -> str:
+        """Sha256 of what the forecast starts from: the initial state, the static fields and the time."""
+        content = hashlib.sha256()
+        for array in (self.run.states[self.frame], self.run.static, self.run.times[self.frame]):
+            content.update(np.ascontiguousarray(array).tobytes())
+        return content.hexdigest()
 
     @property
     def windows(self) -> int:
@@ -191,7 +200,7 @@ def trajectory_key(plan: Plan, member: int, window: int) -> str:
         {
             "numerics": NUMERICS_VERSION,
             "checkpoint": plan.card.digest,
-            "data": _data_digest(plan.run, plan.frame),
+            "data": plan.data_digest,
             "leads": plan.schedule.leads,
             "horizon": plan.schedule.horizon,
             "solver": request.solver,
@@ -203,13 +212,6 @@ def trajectory_key(plan: Plan, member: int, window: int) -> str:
             "window": window,
         }
     )
-
-
-def _data_digest(run: Run, frame: int) -> str:
-    content = hashlib.sha256()
-    for array in (run.states[frame], run.static, run.times[frame]):
-        content.update(np.ascontiguousarray(array).tobytes())
-    return content.hexdigest()
 
 
 def _digest(content: dict[str, Any]) -> str:

@@ -3,6 +3,9 @@
 import argparse
 import json
 from pathlib import Path
+from typing import Any
+
+from engine.errors import RequestError
 
 HELP = "write a checkpoint (card and weights) from the trained stages of a preset"
 
@@ -23,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--refine", action="store_true", help="interpolate all leads inside a window anew")
     parser.add_argument("--precision", default="fp32")
     parser.add_argument("--notes", default="{}", help="JSON object to stand under training in the card")
+    parser.add_argument("--scores", default="{}", help="JSON object to stand under scores in the card")
     parser.add_argument("--full-precision", action="store_true", help="keep 32-bit weights")
 
 
@@ -49,9 +53,20 @@ def run(arguments: argparse.Namespace) -> int:
         defaults=defaults,
         stage=arguments.stage,
         folder=arguments.folder,
-        notes=json.loads(arguments.notes),
+        notes=_json_object(arguments.notes),
+        scores=_json_object(arguments.scores),
         target=arguments.out,
         half=not arguments.full_precision,
     )
     print(f"{card.name}: sha256 of the weights {card.weights_sha256}")
     return 0
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        read = json.loads(text)
+    except ValueError:
+        read = None
+    if not isinstance(read, dict):
+        raise RequestError(f"{text!r} is no JSON object: write it as '{{\"seed\": 0}}'.")
+    return read

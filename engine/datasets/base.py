@@ -131,10 +131,10 @@ class Dataset(Protocol):
     def background(self) -> np.ndarray:
         """What is taken off a state before a network sees it, float32, broadcasts to (channel, y, x)."""
 
-    def constrain(self, x: Tensor, *, static: Tensor, initial: Tensor, time: Tensor | float) -> Tensor:
+    def constrain(self, x: Tensor, *, static: Tensor, initial: Tensor, time: float) -> Tensor:
         """Impose the boundary conditions on every member of `x`, (member, channel, y, x).
 
-        `time` counts from the start of the run, a number or one per member; `initial` (…, channel, y, x) is the
+        `time` counts from the start of the run; `initial` (…, channel, y, x) is the
         state that the forecast started from, `static` (…, static channel, y, x).
         """
 

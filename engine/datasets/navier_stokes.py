@@ -3,18 +3,13 @@
 The set-up is that of nn-benchmark (Otness et al. 2021, arXiv 2108.07799), which the DYffusion paper uses.
 """
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from engine.datasets.base import Axis, Channel, Mirror
 from engine.datasets.files import BundledRuns
-
-HEIGHT = 0.41
-INFLOW_SPEED = 1.0
-RAMP_RATE = 5.0
+from engine.simulators.channel import inflow_profile
 
 
 class NavierStokes(BundledRuns):
@@ -43,20 +38,11 @@ class NavierStokes(BundledRuns):
         """Nothing is taken off before a network sees a state."""
         return np.zeros((3, 1, 1), np.float32)
 
-    def constrain(self, x: Tensor, *, static: Tensor, initial: Tensor, time: Tensor | float) -> Tensor:
+    def constrain(self, x: Tensor, *, static: Tensor, initial: Tensor, time: float) -> Tensor:
         """No slip at walls and obstacles, no pressure inside obstacles, the parabolic inflow at x = 0."""
         fixed, obstacle = static[..., :1, :, :], static[..., 1:2, :, :]
         held = torch.cat([fixed, fixed, obstacle], dim=-3).expand_as(x) > 0
         x = torch.where(held, x.new_zeros(()), x)
-        inflow = inflow_profile(x.shape[-2], time).to(x)  # (…, y)
-        u = torch.cat([inflow.expand(x.shape[0], -1)[..., None], x[:, 0, :, 1:]], dim=-1)
+        inflow = torch.from_numpy(inflow_profile(self.axes[0].values, time)).to(x)
+        u = torch.cat([inflow.expand(len(x), -1)[..., None], x[:, 0, :, 1:]], dim=-1)
         return torch.cat([u[:, None], x[:, 1:]], dim=1)
-
-
-def inflow_profile(rows: int, time: Tensor | float) -> Tensor:
-    """u at the inlet in m/s, (…, y): U · 4y(H−y)/H² · (1 − e^(−5t))."""
-    y = torch.linspace(0.0, HEIGHT, rows, dtype=torch.float64)
-    parabola = INFLOW_SPEED * 4 * y * (HEIGHT - y) / HEIGHT**2
-    if isinstance(time, Tensor):
-        return parabola * (1 - torch.exp(-RAMP_RATE * time.double().cpu()))[..., None]
-    return parabola * (1 - math.exp(-RAMP_RATE * time))

@@ -39,7 +39,7 @@ class SpringMesh(BundledRuns):
         rest_y, rest_x = np.meshgrid(np.arange(10.0), np.arange(10.0), indexing="ij")
         return np.stack([0 * rest_x, 0 * rest_x, rest_x, rest_y]).astype(np.float32)
 
-    def constrain(self, x: Tensor, *, static: Tensor, initial: Tensor, time: Tensor | float) -> Tensor:
+    def constrain(self, x: Tensor, *, static: Tensor, initial: Tensor, time: float) -> Tensor:
         """The fixed row keeps its initial positions and no momentum."""
         held = (static[..., :1, :, :] > 0).expand_as(x)
         rest = torch.cat([torch.zeros_like(initial[..., :2, :, :]), initial[..., 2:, :, :]], dim=-3)

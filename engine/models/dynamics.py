@@ -4,9 +4,10 @@ Networks see normalised states: the data set's background taken off, each channe
 Everything here takes and returns normalised states (b, channel, y, x) and is stateless.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,6 +26,14 @@ class Scaling:
     background: Tensor
     mean: Tensor
     std: Tensor
+
+    @classmethod
+    def of_channels(
+        cls, background: np.ndarray, mean: Sequence[float], std: Sequence[float], device: torch.device
+    ) -> "Scaling":
+        """The scaling with a background field and one mean and standard deviation a channel."""
+        of_each = [torch.tensor(values, dtype=torch.float32, device=device)[:, None, None] for values in (mean, std)]
+        return cls(torch.from_numpy(background).to(device), *of_each)
 
     def normalise(self, x: Tensor) -> Tensor:
         """Physical to normalised."""

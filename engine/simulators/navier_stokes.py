@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.errors import EngineError, RequestError
+from engine.simulators.channel import HEIGHT, LENGTH, inflow_profile
 from engine.simulators.fem import SaddlePoint, TaylorHood
 from engine.simulators.mesh import MeshSizes, channel_mesh, inside_polygon, regular_polygon
 from engine.simulators.run import SimulatedRun
@@ -33,9 +34,7 @@ __all__ = [
     "static_masks",
 ]
 
-LENGTH, HEIGHT = 2.2, 0.41
 VISCOSITY = 0.001
-PEAK_INFLOW = 1.0
 GRID_STEP = 0.01
 FRAMES = 65
 FRAME_STEP = 0.08
@@ -78,11 +77,6 @@ def grid_points() -> np.ndarray:
     """The output grid, y-major: float64 (42 * 221, 2) = x, y in metres."""
     x, y = np.meshgrid(np.arange(221) / 100, np.arange(42) / 100)
     return np.stack([x.ravel(), y.ravel()], axis=1)
-
-
-def inflow_profile(y: np.ndarray, time: float) -> np.ndarray:
-    """Velocity in m s-1 along x at the inlet, at heights y in metres and a time in seconds."""
-    return np.asarray(PEAK_INFLOW * 4 * y * (HEIGHT - y) / HEIGHT**2 * (1 - np.exp(-5 * time)))
 
 
 def sample_obstacles(split: str, index: int, *, count: int = 4) -> np.ndarray:

@@ -73,12 +73,6 @@ def channel_statistics(dataset: Dataset, runs: Sequence[Run]) -> tuple[tuple[flo
     return tuple(map(float, mean)), tuple(map(float, std))
 
 
-def make_scaling(dataset: Dataset, mean: Sequence[float], std: Sequence[float], device: torch.device) -> Scaling:
-    """The scaling of a data set with the given channel statistics."""
-    as_channels = [torch.tensor(values, dtype=torch.float32, device=device)[:, None, None] for values in (mean, std)]
-    return Scaling(torch.from_numpy(dataset.background()).to(device), *as_channels)
-
-
 def to_tensors(dataset: Dataset, runs: Sequence[Run], scaling: Scaling, device: torch.device) -> TrainingRuns:
     """Stack runs of equal length on the device, normalised."""
     return TrainingRuns(

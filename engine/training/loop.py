@@ -15,9 +15,9 @@ from engine.datasets.base import Dataset
 from engine.errors import DataError, RequestError
 from engine.loading import choose_device
 from engine.models import build_network, channels_last
-from engine.models.dynamics import Forecaster, Interpolator, OutputForm
+from engine.models.dynamics import Forecaster, Interpolator, OutputForm, Scaling
 from engine.models.presets import Preset, get_preset
-from engine.training.data import TrainingRuns, channel_statistics, load_runs, make_scaling, to_tensors
+from engine.training.data import TrainingRuns, channel_statistics, load_runs, to_tensors
 from engine.training.stages import LOSSES, STAGES, StageSetting
 from engine.training.state import Counters, TrainingState, load_best, load_state, save_state, training_folder
 from engine.training.validation import VALIDATIONS
@@ -111,7 +111,7 @@ def _prepare(
     dataset, preset = options.dataset, get_preset(options.dataset.name, options.preset)
     loaded = load_runs(dataset, "train", folder=options.data, limit=options.runs)
     statistics = normalisation(dataset, preset, loaded, _folder(options))
-    scaling = make_scaling(dataset, *statistics, device)
+    scaling = Scaling.of_channels(dataset.background(), *statistics, device)
     runs = to_tensors(dataset, loaded, scaling, device)
     held_out = None if options.data is None else options.data.parent / "validation"
     validation = to_tensors(dataset, load_runs(dataset, "validation", folder=held_out), scaling, device)

@@ -1,14 +1,13 @@
 """From training states to a committed checkpoint: the best averaged weights of both stages and their card."""
 
 import platform
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from engine.checkpoint import Defaults, ModelCard, NetworkCard, Normalization, load_card, save_checkpoint
+from engine.checkpoint import Defaults, ModelCard, NetworkCard, Normalization, save_checkpoint
 from engine.datasets.base import Dataset
 from engine.folders import checkpoints_dir
 from engine.models.presets import get_preset
@@ -61,15 +60,6 @@ def publish(
         scores=scores or {},
     )
     return save_checkpoint(target or checkpoints_dir() / card.name, card, forecaster, interpolator, half=half)
-
-
-def update_card(name: str, *, defaults: Defaults | None = None, scores: dict[str, Any] | None = None) -> ModelCard:
-    """Change a card's defaults or scores; the weights and the forecasts' identity stay."""
-    card = load_card(name)
-    changed = replace(card, defaults=defaults or card.defaults, scores=scores or card.scores)
-    path = checkpoints_dir() / name / "card.json"
-    path.write_text(changed.to_json(), encoding="utf-8")
-    return changed
 
 
 def _described(counters: Counters) -> dict[str, Any]:

@@ -57,6 +57,8 @@ REFUSED = [
     ("evaluate --dataset weather", "weather"),
     ("schedules banana", "banana"),
     ("publish spring-mesh --preset banana", "banana"),
+    ("publish spring-mesh --notes banana", "banana"),
+    ("publish spring-mesh --scores [1]", "[1]"),
 ]
 
 

@@ -13,8 +13,9 @@ from engine.datasets.base import Run
 from engine.datasets.simulated import load_simulated
 from engine.errors import DataError, RequestError
 from engine.forecasting import ForecastRequest, forecast
+from engine.models.dynamics import Scaling
 from engine.simulators.generate import generate
-from engine.training.data import channel_statistics, draw_windows, load_runs, make_scaling, mirror_states, to_tensors
+from engine.training.data import channel_statistics, draw_windows, load_runs, mirror_states, to_tensors
 from engine.training.loop import TrainingOptions, train
 from engine.training.publish import publish
 from engine.training.state import load_best
@@ -139,7 +140,7 @@ def test_channel_statistics_are_those_of_the_scored_cells() -> None:
 
 def test_windows_start_at_frame_zero_more_often_and_end_a_horizon_later(runs: Path) -> None:
     loaded = load_runs(DATASET, "train", folder=runs)
-    scaling = make_scaling(DATASET, (0.0,) * 4, (1.0,) * 4, torch.device("cpu"))
+    scaling = Scaling.of_channels(DATASET.background(), (0.0,) * 4, (1.0,) * 4, torch.device("cpu"))
     tensors = to_tensors(DATASET, loaded, scaling, torch.device("cpu"))
     windows = draw_windows(tensors, 134, 2000, torch.Generator().manual_seed(0))
     assert float((windows.start == 0).float().mean()) == pytest.approx(0.15, abs=0.03)
