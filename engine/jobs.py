@@ -45,17 +45,23 @@ class Job:
 
 
 class JobQueue(Generic[_Request]):
-    """A queue of requests that one worker thread computes in turn; every method may be called from any thread."""
+    """A queue of requests that one worker thread computes in turn; every method may be called from any thread.
+
+    capacity: how many requests may wait. results_kept: how many of the newest results stay at hand for `result`;
+    an older one is let go unless somebody is waiting for it already.
+    """
 
     def __init__(
         self,
         compute: Compute[_Request] | None = None,
         *,
         capacity: int = 16,
+        results_kept: int = RESULTS_KEPT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._compute: Compute[Any] = _forecast if compute is None else compute
         self._capacity = capacity
+        self._results_kept = results_kept
         self._clock = clock
         self._changed = threading.Condition()
         self._records: OrderedDict[str, _Record] = OrderedDict()
@@ -195,7 +201,7 @@ class JobQueue(Generic[_Request]):
         self._records.move_to_end(record.id)
         finished = [record for record in self._records.values() if record.finished]
         computed = [record for record in finished if record.status != "cancelled"]
-        for old in computed[:-RESULTS_KEPT]:
+        for old in computed[: -self._results_kept]:
             if not old.waiters:  # whoever waits for it has not been woken yet
                 old.forget()
         for old in finished[:-JOBS_KEPT]:

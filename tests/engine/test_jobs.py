@@ -219,7 +219,8 @@ def test_closing_cancels_what_waits_and_what_runs_and_takes_nothing_more(bench: 
 
 
 def test_many_threads_may_submit_and_cancel_at_once() -> None:
-    queue: JobQueue[int] = JobQueue(lambda request, *_: request * 2, capacity=1000)
+    # every result is kept: a thread may sleep between its submission and its question while many others are served
+    queue: JobQueue[int] = JobQueue(lambda request, *_: request * 2, capacity=1000, results_kept=160)
     results: dict[int, int] = {}
 
     def visit(visitor: int) -> None:
