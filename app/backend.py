@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
-from app.examples import load_example
+from app.examples import example_path, load_example
 from app.summary import Summary, summarise
-from app.variables import variables_of
+from app.variables import Variable, variables_of
 from engine.baselines import read_table
 from engine.cache import ArrayCache, default_cache
-from engine.datasets import get_dataset
+from engine.datasets import Dataset, Run, get_dataset
 from engine.datasets.base import parse_initial_condition
-from engine.errors import EngineError
+from engine.errors import CheckpointError, EngineError
 from engine.forecasting import Progress
 from engine.jobs import Job, JobQueue
-from engine.requests import ForecastRequest, ResolvedRequest
+from engine.requests import ForecastRequest, ResolvedRequest, card_of
+from engine.thresholds import seasonal_percentile
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KEPT_BYTES = 2**30  # of finished forecasts with their members
+KEPT_RECORDS = 64  # baselines of observed records, a few kilobytes each
 Origin = Literal["computed", "stored", "example"]
 
 
@@ -46,7 +48,16 @@ class Engine(Protocol):
     ) -> "xr.Dataset": ...
     def truth(self, request: ResolvedRequest) -> "xr.Dataset": ...
     def static_fields(self, request: ResolvedRequest) -> "xr.Dataset": ...
+    def background_fields(self, request: ResolvedRequest) -> "xr.Dataset": ...
     def calls_per_member(self, request: ResolvedRequest) -> int: ...
+
+
+@dataclass(frozen=True)
+class Window:
+    """What a model was trained on: so many data steps, and auxiliary steps inside the first of them."""
+
+    horizon: int
+    auxiliary_steps: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +107,24 @@ class Backend:
         self._queue: JobQueue[ResolvedRequest] = JobQueue(self._compute)
         self._examples: dict[str, Shown | None] = {}
         self._tables: dict[str, xr.Dataset | None] = {}
+        self._records: dict[tuple[str, str, int, int], xr.Dataset] = {}
         self._seconds_per_call: dict[str, float] = {}
+
+    def first_request(self, dataset: str) -> ForecastRequest:
+        """What the controls of a data set show at first: the stored example's request, else the model's defaults."""
+        example = self.example(dataset)
+        if example is None:
+            return ForecastRequest(dataset)
+        said = json.loads(example.summary.request)
+        return ForecastRequest(dataset, init=said["init"], steps=said["steps"], members=said["members"])
+
+    def window(self, request: ResolvedRequest) -> Window:
+        """The window of the request's model; without one, that of the data set."""
+        try:
+            card = card_of(request)
+        except CheckpointError:
+            return Window(get_dataset(request.dataset).horizon)
+        return Window(card.horizon, card.auxiliary_steps)
 
     def resolve(self, request: ForecastRequest) -> ResolvedRequest:
         """The complete request, init as RUN:FRAME. Raises EngineError where it cannot be run."""
@@ -106,6 +134,8 @@ class Backend:
     def example(self, dataset: str) -> Shown | None:
         """The stored example of a data set, None where there is none."""
         if dataset not in self._examples:
+            if not example_path(dataset).is_file():  # of data that may not come with the project there is none
+                return None
             try:
                 self._examples[dataset] = Shown(load_example(dataset), "example")
             except EngineError as error:
@@ -113,15 +143,42 @@ class Backend:
                 self._examples[dataset] = None
         return self._examples[dataset]
 
+    def refer(self, summary: Summary, variable: Variable) -> None:
+        """Find what a variable needs at every lead, such as a threshold. Raises EngineError where there is none."""
+        for name in summary.lacks(variable):
+            if summary.ensemble is not None and variable.threshold is not None:
+                summary.ensemble.references[name] = _threshold(summary, variable)
+
     def baselines(self, summary: Summary, variable: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Leads and CRPS of what must be beaten, by name; empty where the stored table has no such forecast."""
-        table = self._table(summary.dataset)
-        start = parse_initial_condition(json.loads(summary.request)["init"], get_dataset(summary.dataset))
-        wanted = {"run": start.run, "start": start.frame, "channel": variable}
-        if table is None or any(value not in table[name].values for name, value in wanted.items()):
+        """Leads and CRPS of what must be beaten, by name; empty where nothing is known of such a forecast."""
+        dataset = get_dataset(summary.dataset)
+        start = parse_initial_condition(json.loads(summary.request)["init"], dataset)
+        if dataset.calendar is not None:
+            scores = self._record(dataset, start.run, start.frame, int(summary.leads[-1]))
+            wanted: dict[str, str | int] = {"start": start.frame, "channel": "sst" if variable == "anomaly" else variable}
+        else:
+            scores = self._table(summary.dataset)
+            wanted = {"run": start.run, "start": start.frame, "channel": variable}
+        if scores is None or any(value not in scores[name].values for name, value in wanted.items()):
             return {}
-        within = table.sel(wanted)["crps"].sel(lead=slice(None, float(summary.leads[-1])))
+        within = scores.sel(wanted)["crps"].sel(lead=slice(None, float(summary.leads[-1])))
         return {str(line["baseline"].values): (line["lead"].values, line.values) for line in within}
+
+    def _record(self, dataset: Dataset, run: str, frame: int, steps: int) -> "xr.Dataset | None":
+        """Scores of the baselines of an observed record from one frame; None where it has no training years."""
+        key = (dataset.name, run, frame, steps)
+        if key not in self._records:
+            from engine.record_evaluation import record_baselines
+
+            try:
+                found = record_baselines(dataset, dataset.load(run), [frame], steps)
+            except EngineError as error:
+                log.warning("%s", error)
+                return None
+            if len(self._records) >= KEPT_RECORDS:
+                self._records.pop(next(iter(self._records)), None)
+            self._records[key] = found
+        return self._records[key]
 
     def _table(self, dataset: str) -> "xr.Dataset | None":
         if dataset not in self._tables:
@@ -159,8 +216,11 @@ class Backend:
         meter = Meter(progress)
         result = self.engine.forecast(request, cache=default_cache(), progress=meter, cancelled=cancelled)
         truth, static = self.engine.truth(request), self.engine.static_fields(request)
-        summary = summarise(result, truth, static, get_dataset(request.dataset))
-        summary.maps(variables_of(request.dataset)[0])  # what is shown first is made here, off the script thread
+        dataset, first = get_dataset(request.dataset), variables_of(request.dataset)[0]
+        background = self.engine.background_fields(request) if dataset.calendar is not None else None
+        summary = summarise(result, truth, static, dataset, background)
+        summary.maps(first)  # what is shown first is made here, off the script thread
+        self.baselines(summary, first.name)
         if meter.anew:
             work = self.engine.calls_per_member(request) * request.members
             self._seconds_per_call[request.dataset] = meter.seconds / work
@@ -185,6 +245,22 @@ class Meter:
         else:
             self.anew = self.calls == reached.calls_total  # the last report counts what was stored as done
         self._progress(reached)
+
+
+def run_of(summary: Summary) -> Run:
+    """The run that a forecast started from."""
+    dataset = get_dataset(summary.dataset)
+    return dataset.load(parse_initial_condition(json.loads(summary.request)["init"], dataset).run)
+
+
+def _threshold(summary: Summary, variable: Variable) -> np.ndarray:
+    """The threshold of a variable at every time, (frame, y, x)."""
+    asked = variable.threshold
+    assert asked is not None
+    if asked.kind == "temperature":
+        return np.full((len(summary.times), *summary.solid.shape), asked.value, np.float32)
+    dataset, run = get_dataset(summary.dataset), run_of(summary)
+    return np.stack([seasonal_percentile(dataset, run, float(time), asked.value)[0] for time in summary.times])
 
 
 def real_engine() -> Engine:

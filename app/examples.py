@@ -6,14 +6,15 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from app.summary import Maps, Scores, Summary, places, solid_channel
-from app.variables import variables_of
-from engine.datasets import get_dataset
-from engine.datasets.base import Run, parse_initial_condition
+from app.summary import Ensemble, Maps, Scores, Summary, places, solid_channel
+from app.variables import CLIMATOLOGY, variables_of
+from engine.datasets import Dataset, get_dataset
+from engine.datasets.base import Run, axes_of, parse_initial_condition
 from engine.errors import DataError
 from engine.folders import bundled_dir
 
 LEVELS = {"mean": 300, "spread": 50}  # steps from least to largest value: few, so that the file stays small
+MEMBER_STEP = 0.02  # of the channel's units: finer than any colour or curve shows
 MAPS, SCORES = ("mean", "spread"), ("crps", "rmse", "spread")
 
 
@@ -23,7 +24,30 @@ def example_path(dataset: str) -> Path:
 
 
 def pack_example(summary: Summary) -> xr.Dataset:
-    """A summary as a small data set: maps of mean and spread, and scores; the run's file has the truth."""
+    """A summary as a small data set; the run's file has the truth.
+
+    Of observed data, whose grids are small, the members themselves, so that any threshold can be asked about and any
+    index followed; else maps of mean and spread, and scores.
+    """
+    if get_dataset(summary.dataset).calendar is not None and summary.ensemble is not None:
+        return _pack_members(summary, summary.ensemble)
+    return _pack_maps(summary)
+
+
+def _pack_members(summary: Summary, ensemble: Ensemble) -> xr.Dataset:
+    dataset = get_dataset(summary.dataset)
+    dims = ("member", "lead", *(axis.name for axis in dataset.axes))
+    return xr.Dataset(
+        {
+            channel.name: (dims, ensemble.members[channel.name], {"units": channel.units})
+            for channel in dataset.channels
+        },
+        {"lead": ("lead", summary.leads, {"long_name": "lead time in data steps"})},
+        {"request": summary.request},
+    )
+
+
+def _pack_maps(summary: Summary) -> xr.Dataset:
     packed = xr.Dataset(
         coords={
             "lead": ("lead", summary.leads, {"long_name": "lead time in data steps"}),
@@ -75,15 +99,53 @@ def _read(dataset: str) -> xr.Dataset:
 
 def _unpack(name: str, stored: xr.Dataset) -> Summary:
     dataset = get_dataset(name)
-    request = str(stored.attrs["request"])
-    start = parse_initial_condition(json.loads(request)["init"], dataset)
+    start = parse_initial_condition(json.loads(stored.attrs["request"])["init"], dataset)
     run = dataset.load(start.run)
+    if dataset.calendar is not None:
+        return _unpack_members(dataset, run, start.frame, stored)
+    return _unpack_maps(dataset, run, start.frame, stored)
+
+
+def _unpack_members(dataset: Dataset, run: Run, frame: int, stored: xr.Dataset) -> Summary:
+    y, x = (axis.values for axis in axes_of(dataset, run))
+    leads = stored["lead"].values.astype(np.float64)
+    times = run.times[frame] + np.concatenate([[0.0], leads]) * dataset.time_step
+    truth = _states(run, frame + leads.astype(int))
+    background = dataset.background(run)
+    names = [channel.name for channel in dataset.channels]
+    scored = dataset.scored(run)
+    members = {channel: stored[channel].values.astype(np.float32) for channel in names}
+    if any(values.shape[1:] != (len(leads), *scored.shape) for values in members.values()):
+        raise ValueError("the members are on another grid")
+    return Summary(
+        dataset=dataset.name,
+        request=str(stored.attrs["request"]),
+        members=stored.sizes["member"],
+        leads=leads,
+        init_time=float(times[0]),
+        valid_times=times[1:],
+        x=x,
+        y=y,
+        solid=run.static[dataset.static_channels.index(solid_channel(dataset))] > 0,
+        ensemble=Ensemble(
+            members=members,
+            truth={channel: truth[:, index] for index, channel in enumerate(names)},
+            initial={channel: run.states[frame, index] for index, channel in enumerate(names)},
+            places=places(x, y),
+            scored=scored,
+            references={CLIMATOLOGY: np.stack([background.at(dataset.season(time))[0] for time in times])},
+        ),
+        baseline=background.baseline,
+    )
+
+
+def _unpack_maps(dataset: Dataset, run: Run, frame: int, stored: xr.Dataset) -> Summary:
     leads, x, y = (stored[axis].values.astype(np.float64) for axis in ("lead", "x", "y"))
-    truth = _states(run, start.frame + np.concatenate([[0], leads]).astype(int))
+    truth = _states(run, frame + np.concatenate([[0], leads]).astype(int))
     at = places(x, y)
     known = {channel.name: truth[:, index] for index, channel in enumerate(dataset.channels)}
     maps = {}
-    for variable in variables_of(name):
+    for variable in variables_of(dataset.name):
         target = variable.of({**known, **at}).astype(np.float32)
         mean, spread = (stored[f"{variable.name}_{kind}"].values.astype(np.float32) for kind in MAPS)
         maps[variable.name] = Maps(
@@ -94,8 +156,8 @@ def _unpack(name: str, stored: xr.Dataset) -> Summary:
         )
     solid = run.static[dataset.static_channels.index(solid_channel(dataset))]
     return Summary(
-        dataset=name,
-        request=request,
+        dataset=dataset.name,
+        request=str(stored.attrs["request"]),
         members=int(stored.attrs["members"]),
         leads=leads,
         init_time=float(stored.attrs["init_time"]),
@@ -118,15 +180,16 @@ def _states(run: Run, frames: np.ndarray) -> np.ndarray:
 def _encoding(packed: xr.Dataset) -> dict[str, dict[str, object]]:
     encoding: dict[str, dict[str, object]] = {}
     for name, values in packed.data_vars.items():
-        coding = _coding(values.values, LEVELS[str(name).rpartition("_")[2]]) if values.ndim == 3 else {}
-        encoding[str(name)] = {"zlib": True, "complevel": 9, "shuffle": True, **coding}
+        encoding[str(name)] = {"zlib": True, "complevel": 9, "shuffle": True, **_coding(str(name), values.values)}
     return encoding
 
 
-def _coding(values: np.ndarray, levels: int) -> dict[str, object]:
-    """How netCDF packs a map: integers that count the steps above the least value."""
+def _coding(name: str, values: np.ndarray) -> dict[str, object]:
+    """How netCDF packs a map: integers that count the steps above the least value; scores stay as they are."""
+    if values.ndim < 3:
+        return {}
     least, largest = float(np.nanmin(values)), float(np.nanmax(values))
-    quantum = (largest - least) / levels or 1.0
+    quantum = MEMBER_STEP if values.ndim == 4 else (largest - least) / LEVELS[name.rpartition("_")[2]] or 1.0
     return {
         "dtype": "int16",
         "scale_factor": quantum,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from app.variables import Variable
+from app.variables import CLIMATOLOGY, Variable
 
 if TYPE_CHECKING:
     from engine.datasets import Dataset
@@ -48,7 +48,9 @@ class Maps:
 class Ensemble:
     """The forecast itself, per channel: members (member, lead, y, x), truth (lead, y, x), initial (y, x).
 
-    places: `x` and `y` of every cell, (y, x); scored: the cells that count, bool (y, x).
+    places: `x` and `y` of every cell, (y, x); scored: the cells that count, bool (y, x). references: fields that are
+    known at every time beforehand, (frame, y, x), frame 0 at the initial condition; more may be added as variables
+    ask for them.
     """
 
     members: Mapping[str, np.ndarray]
@@ -56,6 +58,7 @@ class Ensemble:
     initial: Mapping[str, np.ndarray]
     places: Mapping[str, np.ndarray]
     scored: np.ndarray
+    references: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -68,19 +71,30 @@ class Ensemble:
         # derivatives need the neighbours, so a patch is cut around the cell
         patch, i = _around(row, rows), min(row, 1)
         across, j = _around(column, columns), min(column, 1)
-        fields = {**self.members, **self.places}
+        fields = {**self.members, **self.places, **self._known(slice(1, None))}
         return variable.of({name: values[..., patch, across] for name, values in fields.items()})[..., i, j]
+
+    def area_mean(self, variable: Variable, weights: np.ndarray) -> np.ndarray:
+        """The weighted sum of a variable over the scored cells in every member, (member, lead); weights (y, x)."""
+        counted = self.scored & (weights > 0)
+        fields = {**self.members, **self.places, **self._known(slice(1, None))}
+        mean: np.ndarray = variable.of(fields)[..., counted] @ weights[counted]
+        return mean
+
+    def _known(self, frames: int | slice) -> dict[str, np.ndarray]:
+        return {name: values[frames] for name, values in self.references.items()}
 
     def maps_of(self, variable: Variable) -> Maps:
         """Mean, spread, truth and scores of a variable, a few leads at a time."""
-        start = variable.of({**self.initial, **self.places})[None].astype(np.float32)
+        start = variable.of({**self.initial, **self.places, **self._known(0)})[None].astype(np.float32)
         mean, spread, truth, scores = [start], [np.zeros_like(start)], [start], []
         leads = next(iter(self.members.values())).shape[1]
         step = max(1, CELLS_AT_ONCE // (self.count * self.scored.size))
         for first in range(0, leads, step):
             part = slice(first, first + step)
-            values = variable.of({**{name: all_[:, part] for name, all_ in self.members.items()}, **self.places})
-            known = variable.of({**{name: all_[part] for name, all_ in self.truth.items()}, **self.places})
+            beside = {**self.places, **self._known(slice(first + 1, first + 1 + step))}
+            values = variable.of({**{name: all_[:, part] for name, all_ in self.members.items()}, **beside})
+            known = variable.of({**{name: all_[part] for name, all_ in self.truth.items()}, **beside})
             mean.append(values.mean(axis=0))
             spread.append(values.std(axis=0, ddof=1) if self.count > 1 else np.zeros_like(mean[-1]))
             truth.append(known.astype(np.float32))
@@ -98,8 +112,8 @@ class Summary:
     """A finished forecast as the page shows it; the maps of a variable are made when they are first asked for.
 
     request: the request as JSON; leads: data steps (lead,); times in the data set's units since the start of
-    the run; solid: bool (y, x), obstacles or held particles; ensemble: None for a stored example, whose maps
-    are all in `made`.
+    the run, or as its calendar counts; solid: bool (y, x), obstacles, held particles or land; ensemble: None for a
+    stored example of maps, which are then all in `made`. baseline: the years of the climatology, if there is one.
     """
 
     dataset: str
@@ -113,6 +127,18 @@ class Summary:
     solid: np.ndarray
     ensemble: Ensemble | None = None
     made: dict[str, Maps] = field(default_factory=dict)
+    baseline: str = ""
+
+    @property
+    def times(self) -> np.ndarray:
+        """The time of every frame, the initial condition's first."""
+        return np.concatenate([[self.init_time], self.valid_times])
+
+    def lacks(self, variable: Variable) -> list[str]:
+        """The references that the maps of a variable need and that are not there yet."""
+        there = self.ensemble.references if self.ensemble is not None else {}
+        made = variable.name in self.made
+        return [] if made else [name for name in variable.references if name not in there]
 
     def maps(self, variable: Variable) -> Maps:
         """The maps of a variable."""
@@ -128,21 +154,31 @@ class Summary:
         return sum(array.nbytes for array in (*members, *maps))
 
 
-def summarise(result: xr.Dataset, truth: xr.Dataset, static: xr.Dataset, dataset: "Dataset") -> Summary:
+def summarise(
+    result: xr.Dataset,
+    truth: xr.Dataset,
+    static: xr.Dataset,
+    dataset: "Dataset",
+    background: xr.Dataset | None = None,
+) -> Summary:
     """A forecast for the page.
 
     result: the engine's forecast, (member, lead, y, x) per channel; truth: (lead, y, x), NaN where unknown;
-    static: the static fields and the boolean `scored`, (y, x).
+    static: the static fields and the boolean `scored`, (y, x); background: the climatology of observed data,
+    (lead, y, x), and `<variable>_init`.
     """
     names = [channel.name for channel in dataset.channels]
-    x, y = result["x"].values.astype(np.float64), result["y"].values.astype(np.float64)
+    rows, columns = result[names[0]].dims[-2:]
+    x, y = result[columns].values.astype(np.float64), result[rows].values.astype(np.float64)
+    leads = result["lead"].values.astype(np.float64)
+    init_time, valid_times = _times(result, dataset)
     return Summary(
         dataset=dataset.name,
         request=str(result.attrs["request"]),
         members=result.sizes["member"],
-        leads=result["lead"].values.astype(np.float64),
-        init_time=float(result["init_time"].values),
-        valid_times=result["valid_time"].values.astype(np.float64),
+        leads=leads,
+        init_time=init_time,
+        valid_times=valid_times,
         x=x,
         y=y,
         solid=static[solid_channel(dataset)].values > 0,
@@ -152,8 +188,23 @@ def summarise(result: xr.Dataset, truth: xr.Dataset, static: xr.Dataset, dataset
             initial={name: result[f"{name}_init"].values for name in names},
             places=places(x, y),
             scored=static["scored"].values.astype(bool),
+            references={} if background is None else {CLIMATOLOGY: _with_init(background, names[0])},
         ),
+        baseline="" if background is None else str(background.attrs["baseline"]),
     )
+
+
+def _times(result: xr.Dataset, dataset: "Dataset") -> tuple[float, np.ndarray]:
+    """Times of the initial condition and of every lead; dates become what the calendar counts."""
+    init = result["init_time"].values
+    if dataset.calendar is None:
+        return float(init), result["valid_time"].values.astype(np.float64)
+    start = dataset.calendar.time(init)
+    return start, start + result["lead"].values.astype(np.float64) * dataset.time_step
+
+
+def _with_init(fields: xr.Dataset, channel: str) -> np.ndarray:
+    return np.concatenate([fields[f"{channel}_init"].values[None], fields[channel].values])
 
 
 def places(x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
@@ -163,8 +214,8 @@ def places(x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def solid_channel(dataset: "Dataset") -> str:
-    """The static channel of the cells drawn grey: inside obstacles, or particles that are held."""
-    return "obstacle" if "obstacle" in dataset.static_channels else "fixed"
+    """The static channel of the cells drawn grey: inside obstacles, land, or particles that are held."""
+    return next(name for name in ("obstacle", "land", "fixed") if name in dataset.static_channels)
 
 
 def score(members: np.ndarray, truth: np.ndarray) -> Scores:

@@ -7,12 +7,34 @@ from typing import Literal
 import numpy as np
 
 Fields = Mapping[str, np.ndarray]
-Scale = Literal["sequential", "balance"]
+Scale = Literal["sequential", "balance", "probability"]
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """What a temperature must exceed: a seasonal percentile of the baseline years, or so many degrees Celsius."""
+
+    kind: Literal["percentile", "temperature"] = "percentile"
+    value: float = 90.0
+
+    @property
+    def reference(self) -> str:
+        """The name of the field it is: the same threshold, the same name."""
+        return f"{self.kind}-{self.value:g}"
+
+    @property
+    def title(self) -> str:
+        """The threshold in words."""
+        return f"{ordinal(self.value)} percentile" if self.kind == "percentile" else f"{self.value:g} °C"
 
 
 @dataclass(frozen=True)
 class Variable:
-    """One mapped quantity in `units`: a function of the channels, (…, y, x), and the places x, y (y, x)."""
+    """One mapped quantity in `units`: a function of the channels, (…, y, x), and the places x, y (y, x).
+
+    It may also use references, fields known at every lead beforehand such as the climatology, (lead, y, x), which
+    stand among the fields by their names. A probability is 0 or 1 in every member; `threshold` is what it asks about.
+    """
 
     name: str
     short: str
@@ -20,6 +42,8 @@ class Variable:
     units: str
     scale: Scale
     of: Callable[[Fields], np.ndarray]
+    references: tuple[str, ...] = ()
+    threshold: Threshold | None = None
 
 
 def variables_of(dataset: str) -> tuple[Variable, ...]:
@@ -27,11 +51,53 @@ def variables_of(dataset: str) -> tuple[Variable, ...]:
     return VARIABLES[dataset]
 
 
+def variable_named(dataset: str, name: str) -> Variable:
+    """One variable of a data set."""
+    return next(variable for variable in variables_of(dataset) if variable.name == name)
+
+
 def pretty_units(units: str) -> str:
     """Units as a person writes them: `m s-1` becomes `m s⁻¹`, `1` becomes nothing."""
-    if units == "1":
-        return ""
+    if units in SPELLED:
+        return SPELLED[units]
     return units.translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+SPELLED = {"1": "", "degree_Celsius": "°C", "degrees_north": "°", "degrees_east": "°"}
+
+
+def ordinal(number: float) -> str:
+    """A number as a rank: 90th, 91st, 97.5th."""
+    last = f"{number:g}"[-1]
+    teens = number % 100 in (11, 12, 13)
+    return f"{number:g}" + ("th" if teens or number % 1 else {"1": "st", "2": "nd", "3": "rd"}.get(last, "th"))
+
+
+CLIMATOLOGY = "climatology"
+
+
+def exceedance(threshold: Threshold) -> Variable:
+    """Whether the sea surface temperature exceeds a threshold: 1 or 0, NaN where the temperature is not known."""
+
+    def above(fields: Fields) -> np.ndarray:
+        sst, limit = fields["sst"], fields[threshold.reference]
+        return np.where(np.isnan(sst) | np.isnan(limit), np.nan, sst > limit).astype(np.float32)
+
+    title = "Marine heatwave" if threshold.kind == "percentile" else "Warm water"
+    return Variable(
+        f"above-{threshold.reference}",
+        "Heatwave",
+        f"{title}: SST above {'the ' if threshold.kind == 'percentile' else ''}{threshold.title}",
+        "1",
+        "probability",
+        above,
+        (threshold.reference,),
+        threshold,
+    )
+
+
+def _sst_anomaly(fields: Fields) -> np.ndarray:
+    return fields["sst"] - fields[CLIMATOLOGY]
 
 
 def _channel(name: str) -> Callable[[Fields], np.ndarray]:
@@ -58,7 +124,23 @@ def _displacement(fields: Fields) -> np.ndarray:
     return np.hypot(fields["q_x"] - fields["x"], fields["q_y"] - fields["y"]).astype(np.float32)
 
 
+SEA_SURFACE = (
+    Variable(
+        "anomaly",
+        "SST anomaly",
+        "Sea surface temperature, departure from the climatology",
+        "degree_Celsius",
+        "balance",
+        _sst_anomaly,
+        (CLIMATOLOGY,),
+    ),
+    Variable("sst", "SST", "Sea surface temperature", "degree_Celsius", "sequential", _channel("sst")),
+    exceedance(Threshold()),
+)
+
 VARIABLES: dict[str, tuple[Variable, ...]] = {
+    "sst-monthly": SEA_SURFACE,
+    "sst-daily": SEA_SURFACE,
     "navier-stokes": (
         Variable("speed", "Speed", "Speed", "m s-1", "sequential", _flow_speed),
         Variable("vorticity", "Vorticity", "Vorticity", "s-1", "balance", _vorticity),

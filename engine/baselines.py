@@ -23,9 +23,6 @@ from engine.errors import DataError
 from engine.folders import bundled_dir
 from engine.simulators.files import simulated_dir, simulated_files
 
-START_FRAMES: dict[str, tuple[int, ...]] = {"navier-stokes": (0, 16, 32, 48), "spring-mesh": (0,)}
-"""The frames from which forecasts of a data set are scored unless others are named."""
-
 
 @dataclass(frozen=True, eq=False)
 class TrainingStates:
@@ -147,7 +144,7 @@ def fit_table(dataset: Dataset, training: TrainingStates, path: Path | None = No
     runs = [dataset.load(name) for name in dataset.runs()]
     if not runs:
         raise DataError(f"{dataset.name} has no bundled runs to score baselines on; restore the data folder.")
-    table = score_baselines(dataset, runs, START_FRAMES[dataset.name], training)
+    table = score_baselines(dataset, runs, dataset.scored_starts("test", runs[0]), training)
     table.attrs |= {
         "title": f"Scores of persistence and climatology on the bundled runs of {dataset.name}",
         "history": f"fitted {datetime.date.today().isoformat()} by python -m engine evaluate --fit-baselines",

@@ -155,9 +155,10 @@ def plain_forecast(plan: Plan, pair: Pair) -> np.ndarray:
     start = torch.from_numpy(plan.run.states[plan.frame]).to(pair.device)
     static = torch.from_numpy(plan.run.static).to(pair.device)
     x = start.expand(len(members), *start.shape)
+    scaling = pair.scaling_of(plan.run)
     delivered = []
     for window in range(plan.windows):
-        setting = WindowSetting(x, static, start, plan.start_time(window))
+        setting = WindowSetting(x, static, start, plan.start_time(window), scaling)
         noise = MemberNoise(request.seed, members, window)
         forecaster, interpolator = bind(pair, setting, noise, parse_coupling(request.noise))
         landed: dict[float, Tensor] = {}

@@ -17,6 +17,8 @@ from engine.folders import checkpoints_dir
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from engine.datasets.background import Background
+
 FORMAT = "coldcast-checkpoint"
 VERSION = 1
 CARD_FILE = "card.json"
@@ -76,6 +78,7 @@ class ModelCard:
     interpolator: NetworkCard
     normalization: Normalization
     output_form: OutputForm
+    side_inputs: bool
     defaults: Defaults
     training: Mapping[str, Any]
     scores: Mapping[str, Any]
@@ -87,7 +90,9 @@ class ModelCard:
         """Sha256 over all that can change a number in a forecast: not the title, defaults or scores."""
         names = ("dataset", "horizon", "auxiliary_steps", "conditioning", "forecaster", "interpolator")
         fields = asdict(self)
-        parts = {name: fields[name] for name in (*names, "normalization", "output_form", "weights_sha256")}
+        parts = {
+            name: fields[name] for name in (*names, "normalization", "output_form", "side_inputs", "weights_sha256")
+        }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def to_json(self) -> str:
@@ -116,6 +121,7 @@ class ModelCard:
             interpolator=_network(card.open("interpolator")),
             normalization=_normalization(card.open("normalization")),
             output_form=cast(OutputForm, card.take_choice("output_form", get_args(OutputForm))),
+            side_inputs=card.take("side_inputs", bool),
             defaults=_defaults(card.open("defaults")),
             training=card.take("training", dict),
             scores=card.take("scores", dict),
@@ -130,12 +136,14 @@ class ModelCard:
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A model card with its weights (float32, by parameter) and the digest that identifies its forecasts."""
+    """A model card with its weights (float32, by parameter), the digest that identifies its forecasts, and the
+    climatology that training took off where there is one."""
 
     card: ModelCard
     forecaster: dict[str, "Tensor"]
     interpolator: dict[str, "Tensor"]
     digest: str
+    background: "Background | None" = None
 
 
 def list_checkpoints(dataset: str | None = None) -> tuple[str, ...]:
@@ -189,11 +197,12 @@ def load_checkpoint(name_or_folder: str | Path) -> Checkpoint:
     except SafetensorError as error:
         raise CheckpointError(f"The weights of {card.name} are not a safetensors file ({error}).") from error
     parts = {part: _part(tensors, part) for part in ("forecaster", "interpolator")}
-    if not all(parts.values()) or sum(map(len, parts.values())) != len(tensors):
+    fitted = _part(tensors, "background")
+    if not all(parts.values()) or sum(map(len, parts.values())) + len(fitted) != len(tensors):
         raise CheckpointError(
-            f"The weights of {card.name} must be named forecaster.* and interpolator.*, nothing else."
+            f"The weights of {card.name} must be named forecaster.*, interpolator.* and background.*, nothing else."
         )
-    return Checkpoint(card, parts["forecaster"], parts["interpolator"], card.digest)
+    return Checkpoint(card, parts["forecaster"], parts["interpolator"], card.digest, _background(card, tensors))
 
 
 def save_checkpoint(
@@ -202,15 +211,18 @@ def save_checkpoint(
     forecaster: Mapping[str, "Tensor"],
     interpolator: Mapping[str, "Tensor"],
     *,
+    background: "Background | None" = None,
     half: bool = False,
 ) -> ModelCard:
     """Write the weights, then the card that vouches for them, each in one rename; returns the final card.
 
     A crash in between leaves a card that does not fit the weights, which loading refuses. `half` stores
-    kernels and matrices as float16; vectors (biases, norms, running statistics) stay float32.
+    kernels and matrices as float16; vectors (biases, norms, running statistics) and the background, the climatology
+    that training took off, stay float32.
 
     Raises: CheckpointError if a weight is not finite, or not representable in half precision.
     """
+    import torch
     from safetensors.torch import save
 
     tensors = {
@@ -218,6 +230,10 @@ def save_checkpoint(
         for part, state in (("forecaster", forecaster), ("interpolator", interpolator))
         for name, tensor in state.items()
     }
+    if background is not None:
+        for name in ("coefficients", "scale"):
+            field = torch.from_numpy(getattr(background, name))
+            tensors[f"background.{name}"] = _stored(f"background.{name}", field, half=False)
     data = save(tensors)
     card = replace(
         card, weights_sha256=hashlib.sha256(data).hexdigest(), weights_dtype="float16" if half else "float32"
@@ -251,6 +267,18 @@ def _part(tensors: Mapping[str, "Tensor"], part: str) -> dict[str, "Tensor"]:
         for name, tensor in tensors.items()
         if name.startswith(prefix)
     }
+
+
+def _background(card: ModelCard, tensors: Mapping[str, "Tensor"]) -> "Background | None":
+    from engine.datasets.background import Background
+
+    fitted = _part(tensors, "background")
+    if not fitted:
+        return None
+    if set(fitted) != {"coefficients", "scale"} or fitted["coefficients"].shape[1:] != fitted["scale"].shape:
+        raise CheckpointError(f"The background of {card.name} must be coefficients and scale; save it again.")
+    fields = {name: tensor.numpy() for name, tensor in fitted.items()}
+    return Background(fields["coefficients"], fields["scale"], str(card.training.get("baseline", "")))
 
 
 def _stored(name: str, tensor: "Tensor", *, half: bool) -> "Tensor":

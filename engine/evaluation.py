@@ -9,6 +9,7 @@ import xarray as xr
 from engine.baselines import find_baselines
 from engine.datasets.base import Dataset, Run
 from engine.errors import RequestError
+from engine.record_evaluation import record_baselines, score_record_forecast
 from engine.results import state_at
 from engine.scores import crps, rmse, spread
 
@@ -73,10 +74,12 @@ def evaluate(
     steps: int | None = None,
     done: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:
-    """Score the forecasts of every run from every start frame, each to the end of its run or `steps` steps.
+    """Score the forecasts of every run from every start frame, `steps` steps long or to the end of the run.
 
-    Returns the variables of `score_forecast` with dims (run, start, lead, channel), NaN beyond the end of a
-    run, and where baselines are known `baseline_crps` and `baseline_mse` with one dimension more, `baseline`.
+    Observed records are forecast for the data set's default steps unless `steps` says otherwise. Returns the variables
+    of `score_forecast`, of a record those of `score_record_forecast`, with dims (run, start, lead, channel), NaN beyond
+    the end of a run, and where baselines are known `baseline_crps` and `baseline_mse` (of a record `baseline_mean` too)
+    with one dimension more, `baseline`.
     `done` is told how many forecasts are finished, and of how many.
 
     Raises: RequestError if a run has no frame after a start.
@@ -87,22 +90,34 @@ def evaluate(
                 f"Run {run.name} cannot be forecast from frames {', '.join(map(str, starts))};"
                 f" choose among 0 to {run.frames - 2}."
             )
+    score = score_forecast if dataset.calendar is None else score_record_forecast
     rows: list[xr.Dataset] = []
     for number, run in enumerate(runs):
         row: list[xr.Dataset] = []
+        longest = run.frames if dataset.calendar is None else dataset.default_steps
         for start in starts:
-            length = min(steps or run.frames, run.frames - 1 - start)
-            row.append(score_forecast(forecast(run, start, length), run, start, dataset))
+            length = min(steps or longest, run.frames - 1 - start)
+            row.append(score(forecast(run, start, length), run, start, dataset))
             if done is not None:
                 done(number * len(starts) + len(row), len(runs) * len(starts))
         rows.append(_joined(row, "start", list(starts)))
     result = _joined(rows, "run", [run.name for run in runs]).assign_attrs(dataset=dataset.name)
-    baselines = find_baselines(dataset, runs, starts)
+    baselines = _baselines(dataset, runs, starts, int(result["lead"].values[-1]))
     if baselines is None:
         return result
-    beside = baselines.rename(crps="baseline_crps", mse="baseline_mse").reindex(lead=result["lead"])
-    result.attrs["training_runs"] = int(baselines.attrs["training_runs"])
+    names = {name: f"baseline_{name}" for name in ("crps", "mse", "mean") if name in baselines}
+    beside = baselines.rename(names).reindex(lead=result["lead"])
+    result.attrs |= {
+        name: baselines.attrs[name] for name in ("training_runs", "baseline_years") if name in baselines.attrs
+    }
     return result.merge(beside.where(result["mse"].notnull()), combine_attrs="override")
+
+
+def _baselines(dataset: Dataset, runs: Sequence[Run], starts: Sequence[int], steps: int) -> xr.Dataset | None:
+    if dataset.calendar is None:
+        return find_baselines(dataset, runs, starts)
+    of_each = [record_baselines(dataset, run, starts, steps) for run in runs]
+    return _joined(of_each, "run", [run.name for run in runs])
 
 
 def by_lead(scores: xr.Dataset, *, convention: str = "fair") -> xr.Dataset:

@@ -23,11 +23,12 @@ from engine.requests import (
     schedule_of,
     window_calls,
 )
-from engine.results import forecast_dataset, static_dataset, truth_dataset
+from engine.results import background_dataset, forecast_dataset, static_dataset, threshold_dataset, truth_dataset
 
 __all__ = [
     "ForecastRequest",
     "Progress",
+    "background_fields",
     "calls_per_member",
     "forecast",
     "forecast_from",
@@ -37,6 +38,7 @@ __all__ = [
     "run",
     "run_from",
     "static_fields",
+    "threshold_fields",
     "truth",
     "truth_from",
     "window_calls",
@@ -158,6 +160,25 @@ def static_fields(request: ForecastRequest) -> xr.Dataset:
     """Static fields (y, x) of the request's run, and `scored`: the cells that count in scores."""
     resolved = resolve(request)
     return static_dataset(_initial_condition(resolved)[0], get_dataset(resolved.dataset))
+
+
+def background_fields(request: ForecastRequest) -> xr.Dataset:
+    """The climatology that networks see departures from: (lead, y, x), its scale (y, x), attrs["baseline"]."""
+    resolved = resolve(request)
+    run, frame = _initial_condition(resolved)
+    background = load_pair(resolved.model, "auto", resolved.precision).background_of(run)
+    return background_dataset(resolved, get_dataset(resolved.dataset), run, frame, background)
+
+
+def threshold_fields(request: ForecastRequest, percentile: float = 90.0) -> xr.Dataset:
+    """The seasonal percentile of the baseline years at the request's leads: the threshold of a marine heatwave.
+
+    Named like the channels, dims (lead, y, x), and `<variable>_init` (y, x) at the initial condition.
+    """
+    resolved = resolve(request)
+    dataset = get_dataset(resolved.dataset)
+    run, frame = _initial_condition(resolved)
+    return threshold_dataset(resolved, dataset, run, frame, percentile)
 
 
 def plan_of(request: ResolvedRequest) -> Plan:

@@ -9,7 +9,7 @@ from engine.checkpoint import NetworkCard, load_card, load_checkpoint
 from engine.datasets import get_dataset
 from engine.errors import CheckpointError, RequestError
 from engine.models import build_network, channels_last
-from engine.models.dynamics import Forecaster, Interpolator, OutputForm, Scaling
+from engine.models.dynamics import Forecaster, Interpolator, OutputForm
 from engine.requests import PRECISIONS
 from engine.window import Pair
 
@@ -25,16 +25,18 @@ def _load_pair(model: str, digest: str, device: torch.device, precision: str) ->
     checkpoint = load_checkpoint(model)
     card, dtype = checkpoint.card, PRECISIONS[precision]
     dataset = get_dataset(card.dataset)
-    form = OutputForm(card.output_form)
+    form, beside = OutputForm(card.output_form), card.side_inputs
     forecaster = _network(card.forecaster, checkpoint.forecaster, device, dtype)
     interpolator = _network(card.interpolator, checkpoint.interpolator, device, dtype)
     return Pair(
         dataset,
-        Forecaster(forecaster, card.horizon, form, card.conditioning, card.auxiliary_steps),
-        Interpolator(interpolator, card.horizon, form),
-        Scaling.of_channels(dataset.background(), card.normalization.mean, card.normalization.std, device),
+        Forecaster(forecaster, card.horizon, form, card.conditioning, card.auxiliary_steps, beside),
+        Interpolator(interpolator, card.horizon, form, beside),
+        card.normalization.mean,
+        card.normalization.std,
         device,
         dtype,
+        checkpoint.background,
     )
 
 

@@ -27,7 +27,7 @@ from engine.window import Pair, WindowForecaster, WindowInterpolator, WindowSett
 BATCH_CELLS = 300_000
 """Grid cells that one network call sees at most, over all members and leads of its batch."""
 
-NUMERICS_VERSION = 1
+NUMERICS_VERSION = 2
 """Raised whenever a change alters the numbers of a forecast: stored windows of older versions are then not used."""
 
 
@@ -54,10 +54,12 @@ class Plan:
 
     @cached_property
     def data_digest(self) -> str:
-        """Sha256 of what the forecast starts from: the initial state, the static fields and the time."""
+        """Sha256 of what the forecast starts from: initial state, static fields, time, and the run's climatology."""
         content = hashlib.sha256()
         for array in (self.run.states[self.frame], self.run.static, self.run.times[self.frame]):
             content.update(np.ascontiguousarray(array).tobytes())
+        if self.run.background is not None:
+            content.update(self.run.background.digest.encode())
         return content.hexdigest()
 
     @property
@@ -72,7 +74,7 @@ class Plan:
         return tuple(lead for lead in from_start if 0 < lead <= horizon)
 
     def start_time(self, window: int) -> float:
-        """Seconds from the start of the run to the start of a window."""
+        """The time at which a window starts, as the times of the run."""
         return float(self.run.times[self.frame]) + window * self.schedule.horizon * self.dataset.time_step
 
 
@@ -171,6 +173,7 @@ class MemberWindows:
             torch.from_numpy(plan.run.static).to(device),
             torch.from_numpy(plan.run.states[plan.frame]).to(device),
             plan.start_time(self._window),
+            self._pair.scaling_of(plan.run),
         )
         members = tuple(self._members[index] for index in missing)
         noise = MemberNoise(plan.request.seed, members, self._window)

@@ -24,8 +24,8 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 class ForecastRequest:
     """What to forecast; a field left at None takes the model card's default.
 
-    init: index into the test split's initial conditions or "RUN:FRAME". steps: forecast length in data steps.
-    noise: coupling of the interpolator's randomness, "independent", "step", "window" or a correlation.
+    init: index into the test split's initial conditions, "RUN:FRAME" or an ISO date. steps: forecast length
+    in data steps. noise: coupling of the interpolator's randomness, "independent", "step", "window" or a correlation.
     output_leads: further, fractional leads in data steps, delivered beside the whole ones.
     """
 

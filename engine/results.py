@@ -6,15 +6,18 @@ from dataclasses import asdict
 import numpy as np
 import xarray as xr
 
-from engine.datasets import Dataset, Run
+from engine.datasets import Axis, Dataset, Run
+from engine.datasets.background import Background
+from engine.datasets.base import axes_of
 from engine.requests import ResolvedRequest, output_leads
+from engine.thresholds import seasonal_percentile
 
 
 def forecast_dataset(
     request: ResolvedRequest, dataset: Dataset, run: Run, frame: int, states: np.ndarray
 ) -> xr.Dataset:
     """A forecast, states (member, lead, channel, y, x), with its initial state and its request."""
-    axes = tuple(axis.name for axis in dataset.axes)
+    axes = tuple(axis.name for axis in axes_of(dataset, run))
     result = _fields(request, dataset, run, frame, states, ("member", "lead", *axes))
     for index, channel in enumerate(dataset.channels):
         described = {"units": channel.units, "long_name": f"initial {channel.long_name}"}
@@ -31,14 +34,48 @@ def truth_dataset(request: ResolvedRequest, dataset: Dataset, run: Run, frame: i
         known = state_at(run, run.times[frame] + lead * dataset.time_step)
         if known is not None:
             states[index] = known
-    return _fields(request, dataset, run, frame, states, ("lead", *(axis.name for axis in dataset.axes)))
+    return _fields(request, dataset, run, frame, states, ("lead", *(axis.name for axis in axes_of(dataset, run))))
 
 
 def static_dataset(run: Run, dataset: Dataset) -> xr.Dataset:
     """Static fields (y, x) of a run, and `scored`: the cells that count in scores."""
-    dims = tuple(axis.name for axis in dataset.axes)
+    axes = axes_of(dataset, run)
+    dims = tuple(axis.name for axis in axes)
     fields = {name: (dims, run.static[i]) for i, name in enumerate(dataset.static_channels)}
-    return xr.Dataset({**fields, "scored": (dims, dataset.scored(run))}, _spatial_coordinates(dataset))
+    return xr.Dataset({**fields, "scored": (dims, dataset.scored(run))}, _spatial_coordinates(axes))
+
+
+def background_dataset(request: ResolvedRequest, dataset: Dataset, run: Run, frame: int, of: Background) -> xr.Dataset:
+    """The background of a run, its climatology, at the request's leads (lead, y, x), and its scale (y, x).
+
+    Named like the channels; `<variable>_scale` is the standard deviation of departures from it, `<variable>_init` the
+    background at the initial condition; attrs["baseline"]: the years it was fitted on.
+    """
+    leads = np.array([0.0, *output_leads(request)])
+    times = run.times[frame] + leads * dataset.time_step
+    shape = run.states.shape[1:]
+    fields = np.stack([np.broadcast_to(of.at(dataset.season(time)), shape) for time in times])
+    result = _fields(request, dataset, run, frame, fields[1:], ("lead", *(axis.name for axis in axes_of(dataset, run))))
+    scale = np.broadcast_to(of.scale, shape)
+    for index, channel in enumerate(dataset.channels):
+        described = {"units": channel.units, "long_name": f"standard deviation of {channel.long_name} anomalies"}
+        dims = result[channel.name].dims[1:]
+        result[f"{channel.name}_scale"] = (dims, scale[index], described)
+        result[f"{channel.name}_init"] = (dims, fields[0, index], {"units": channel.units})
+    return result.assign_attrs(baseline=of.baseline)
+
+
+def threshold_dataset(
+    request: ResolvedRequest, dataset: Dataset, run: Run, frame: int, percentile: float
+) -> xr.Dataset:
+    """Seasonal percentiles at the request's leads, named like the channels (lead, y, x), and `<variable>_init`."""
+    times = run.times[frame] + np.array([0.0, *output_leads(request)]) * dataset.time_step
+    fields = np.stack([seasonal_percentile(dataset, run, float(time), percentile) for time in times])
+    result = _fields(request, dataset, run, frame, fields[1:], ("lead", *(axis.name for axis in axes_of(dataset, run))))
+    for index, channel in enumerate(dataset.channels):
+        dims = result[channel.name].dims[1:]
+        result[f"{channel.name}_init"] = (dims, fields[0, index], {"units": channel.units})
+    return result.assign_attrs(percentile=percentile)
 
 
 def state_at(run: Run, time: float) -> np.ndarray | None:
@@ -60,22 +97,22 @@ def _fields(
     dims: tuple[str, ...],
 ) -> xr.Dataset:
     leads = np.array(output_leads(request))
-    start = float(run.times[frame])
+    times = run.times[frame] + np.array([0.0, *leads]) * dataset.time_step
     of_channel = np.moveaxis(states, -3, 0)
     variables = {
         channel.name: (dims, values, {"units": channel.units, "long_name": channel.long_name})
         for channel, values in zip(dataset.channels, of_channel, strict=True)
     }
-    time = {"units": dataset.time_units, "long_name": "time since the start of the run"}
+    moments, time = _moments(dataset, times)
     coordinates = {
         "lead": (
             "lead",
             leads,
             {"units": "1", "long_name": "lead time in data steps", "step": dataset.time_step},
         ),
-        "valid_time": ("lead", start + leads * dataset.time_step, time),
-        "init_time": ((), start, time),
-        **_spatial_coordinates(dataset),
+        "valid_time": ("lead", moments[1:], time),
+        "init_time": ((), moments[0], time),
+        **_spatial_coordinates(axes_of(dataset, run)),
     }
     if "member" in dims:
         coordinates["member"] = ("member", np.arange(states.shape[0]), {"long_name": "ensemble member"})
@@ -83,7 +120,13 @@ def _fields(
     return xr.Dataset(variables, coordinates, attributes)
 
 
-def _spatial_coordinates(dataset: Dataset) -> dict:
-    return {
-        axis.name: (axis.name, axis.values, {"units": axis.units, "long_name": axis.long_name}) for axis in dataset.axes
-    }
+def _moments(dataset: Dataset, times: np.ndarray) -> tuple[np.ndarray, dict[str, str]]:
+    """Times as they stand in results: dates where the data set has them."""
+    if dataset.calendar is None:
+        return times, {"units": dataset.time_units, "long_name": "time since the start of the run"}
+    dates = np.array([dataset.calendar.date(time) for time in times], "datetime64[ns]")
+    return dates, {"standard_name": "time"}
+
+
+def _spatial_coordinates(axes: tuple[Axis, Axis]) -> dict:
+    return {axis.name: (axis.name, axis.values, {"units": axis.units, "long_name": axis.long_name}) for axis in axes}

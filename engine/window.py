@@ -5,11 +5,14 @@ What comes out are the two callables that `engine.sampling` walks with; states a
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from engine.datasets.base import Dataset
+from engine.datasets.background import Background
+from engine.datasets.base import Dataset, Run
 from engine.models.dynamics import Forecaster, Interpolator, Scaling
 from engine.models.layers import Dropout
 from engine.noise import Coupling, MaskedDropout, MemberNoise
@@ -17,14 +20,31 @@ from engine.noise import Coupling, MaskedDropout, MemberNoise
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """A trained forecaster and interpolator, ready to run on a device; stateless, so threads may share it."""
+    """A trained forecaster and interpolator, ready to run on a device; stateless, so threads may share it.
+
+    mean, std: of each channel's departure from the background, in units of its scale. background: the climatology of
+    the training data on the data set's own grid, None where the data set's own is to be taken.
+    """
 
     dataset: Dataset
     forecaster: Forecaster
     interpolator: Interpolator
-    scaling: Scaling
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
     device: torch.device
     dtype: torch.dtype = torch.float32
+    background: Background | None = None
+
+    def background_of(self, run: Run) -> Background:
+        """What is taken off the states of a run: what training took off, on the grid of training."""
+        if self.background is not None and run.axes is None:
+            return self.background
+        return self.dataset.background(run)
+
+    def scaling_of(self, run: Run) -> Scaling:
+        """Physical units ↔ what the networks see, for the states of a run."""
+        missing = np.isnan(run.states).any(axis=0) if self.dataset.calendar is not None else None
+        return Scaling.of_channels(self.background_of(run), self.mean, self.std, self.device, missing=missing)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,13 +52,14 @@ class WindowSetting:
     """Where a window starts.
 
     initial: (member, channel, y, x) physical; static: (s, y, x); boundary: (channel, y, x), the state from which the
-    whole forecast started; start_time: seconds since the start of the run.
+    whole forecast started; start_time: as the times of the run.
     """
 
     initial: Tensor
     static: Tensor
     boundary: Tensor
     start_time: float
+    scaling: Scaling
 
 
 @dataclass(eq=False)
@@ -56,18 +77,20 @@ class WindowForecaster:
 
     def __call__(self, x: Tensor, lead: float) -> Tensor:
         self.calls += 1
-        forecaster, scaling = self.model.forecaster, self.model.scaling
+        forecaster, scaling = self.model.forecaster, self.setting.scaling
+        season = partial(_season, self.model, self.setting)
         noise = None
         if forecaster.conditioning == "data+noise":
             noise = _network_input(self.noise.normal(f"condition/{self.calls}", x.shape[1:]), self.model)
         out = forecaster(
-            _network_input(scaling.normalise(x), self.model),
+            _network_input(scaling.normalise(x, season(lead)), self.model),
             torch.full((len(x),), float(lead), device=x.device),
-            static=_expanded(self.setting.static, len(x), self.model),
-            initial=_network_input(scaling.normalise(self.setting.initial), self.model),
+            side=_side_inputs(self.setting, len(x), self.model),
+            initial=_network_input(scaling.normalise(self.setting.initial, season(0)), self.model),
             noise=noise,
         )
-        return _constrained(scaling.restore(out.float()), forecaster.horizon, self.model, self.setting)
+        at_horizon = scaling.restore(out.float(), season(forecaster.horizon))
+        return _constrained(at_horizon, forecaster.horizon, self.model, self.setting)
 
 
 @dataclass(eq=False)
@@ -107,17 +130,21 @@ class WindowInterpolator:
 
     def _evaluate(self, x_horizon: Tensor, leads: tuple[float, ...]) -> list[Tensor]:
         self.calls += len(leads)
-        members, scaling = len(x_horizon), self.model.scaling
+        members, scaling = len(x_horizon), self.setting.scaling
+        season = partial(_season, self.model, self.setting)
+        horizon = self.model.interpolator.horizon
         repeats = (len(leads), 1, 1, 1)
         out = self.model.interpolator(
-            _network_input(scaling.normalise(self.setting.initial).repeat(repeats), self.model),
-            _network_input(scaling.normalise(x_horizon).repeat(repeats), self.model),
+            _network_input(scaling.normalise(self.setting.initial, season(0)).repeat(repeats), self.model),
+            _network_input(scaling.normalise(x_horizon, season(horizon)).repeat(repeats), self.model),
             torch.tensor(leads, dtype=torch.float32, device=x_horizon.device).repeat_interleave(members),
-            static=_expanded(self.setting.static, members * len(leads), self.model),
+            side=_side_inputs(self.setting, members * len(leads), self.model),
             dropout=_in_chunks([self._dropout(lead) for lead in leads]),
         )
-        states = scaling.restore(out.float()).chunk(len(leads))
-        return [_constrained(state, lead, self.model, self.setting) for state, lead in zip(states, leads, strict=True)]
+        return [
+            _constrained(scaling.restore(state, season(lead)), lead, self.model, self.setting)
+            for state, lead in zip(out.float().chunk(len(leads)), leads, strict=True)
+        ]
 
     def _dropout(self, lead: float) -> Dropout:
         own = f"interpolate/{self.forecaster.calls}/{float(lead)!r}"
@@ -148,10 +175,20 @@ def _network_input(x: Tensor, pair: Pair) -> Tensor:
     return x.to(pair.device, pair.dtype).contiguous(memory_format=torch.channels_last)
 
 
-def _expanded(static: Tensor, count: int, pair: Pair) -> Tensor:
-    return static.to(pair.device, pair.dtype).expand(count, *static.shape)
+def _side_inputs(setting: WindowSetting, count: int, pair: Pair) -> Tensor:
+    season = torch.tensor(_season(pair, setting, 0), device=pair.device)
+    side = pair.dataset.side_inputs(setting.static.to(pair.device), season)
+    return side.to(pair.dtype).expand(count, *side.shape)
+
+
+def _season(pair: Pair, setting: WindowSetting, lead: float) -> float:
+    return pair.dataset.season(_time(pair, setting, lead))
+
+
+def _time(pair: Pair, setting: WindowSetting, lead: float) -> float:
+    return setting.start_time + lead * pair.dataset.time_step
 
 
 def _constrained(x: Tensor, lead: float, pair: Pair, setting: WindowSetting) -> Tensor:
-    time = setting.start_time + lead * pair.dataset.time_step
+    time = _time(pair, setting, lead)
     return pair.dataset.constrain(x, static=setting.static, initial=setting.boundary, time=time)

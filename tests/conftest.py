@@ -2,8 +2,12 @@
 
 import os
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
+
+from engine.datasets import get_dataset
+from engine.datasets.base import Run
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -13,6 +17,26 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("COLDCAST_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("COLDCAST_DATA_DIR", str(tmp_path_factory.mktemp("data")))
         yield
+
+
+@pytest.fixture(scope="session")
+def tasman_file() -> Path:
+    """The daily record of the Tasman Sea, which may not come with the project; skips where it is not at hand."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    path = Path(os.environ.get("COLDCAST_TEST_DATA", beside)) / "oisst_tasman_1982_2014.nc"
+    if not path.exists():
+        pytest.skip("the daily record of the Tasman Sea is not here: set COLDCAST_TEST_DATA to its folder")
+    return path
+
+
+@pytest.fixture
+def tasman(tasman_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """That record in the place where the data set sst-daily looks for it."""
+    folder = tmp_path / "sst-daily"
+    folder.mkdir()
+    (folder / "tasman.nc").symlink_to(tasman_file)
+    monkeypatch.setenv("COLDCAST_DATA_DIR", str(tmp_path))
+    return get_dataset("sst-daily").load("tasman")
 
 
 # On CI a browser test that skips has failed: the browser is part of what `make test` installs. A skip may come from

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 HELP = "score forecasts of known runs by lead, beside persistence and climatology"
 
+WIDTH = 25  # of a column
 SPLITS = ("test", "ood", "validation")
 
 
@@ -56,6 +57,8 @@ def report(scores: "xr.Dataset", *, convention: str = "fair", every: int = 8) ->
     """The lines of the score table: by lead, channels joined, then over all leads by start and by channel."""
     from engine.evaluation import CONVENTIONS, across_channels, by_lead, overall
 
+    if "mean" in scores:
+        return _record_report(scores, convention=convention)
     leads = across_channels(by_lead(scores, convention=convention))
     shown = leads.sel(lead=[lead for lead in leads["lead"].values if lead % every == 0 or lead % 1 != 0])
     lines = [CONVENTIONS[convention].description + "; channels joined in physical units", _header(scores)]
@@ -73,11 +76,46 @@ def report(scores: "xr.Dataset", *, convention: str = "fair", every: int = 8) ->
     return lines
 
 
+def _record_report(scores: "xr.Dataset", *, convention: str) -> list[str]:
+    """A table by lead for every quantity of an observed record, with the correlation of indices."""
+    from engine.evaluation import CONVENTIONS, by_lead, overall
+    from engine.record_evaluation import correlation
+
+    leads, whole, indices = (
+        by_lead(scores, convention=convention),
+        overall(scores, convention=convention),
+        correlation(scores),
+    )
+    lines = [f"{CONVENTIONS[convention].description}; baselines and anomalies of {scores.attrs['baseline_years']}"]
+    for channel in scores["channel"].values:
+        lines += ["", f"{channel}", _header(scores)]
+        lines += [_line(f"lead {lead:g}", leads.sel(lead=lead, channel=channel)) for lead in leads["lead"].values]
+        lines.append(_line("all", whole.sel(channel=channel)))
+    for channel in indices["channel"].values:
+        names = [f"{name}" for name in scores["baseline"].values if name != "climatology"]
+        titles = ["forecasts", "correlation", *names]
+        lines += ["", f"{channel}: correlation with the truth", " " * 16 + "".join(f"{title:>20}" for title in titles)]
+        of_index = indices.sel(channel=channel)
+        for lead in of_index["lead"].values:
+            at = of_index.sel(lead=lead)
+            values = [
+                float(at["correlation"]),
+                *(float(at["baseline_correlation"].sel(baseline=name)) for name in names),
+            ]
+            cells = [f"{int(at['count'])}", *(f"{value:.3f}" for value in values)]
+            lines.append(f"lead {lead:<11g}" + "".join(f"{cell:>20}" for cell in cells))
+    return lines
+
+
 def select_runs(dataset: "Dataset", split: str, wanted: str) -> list["Run"]:
     """The runs of a split by their numbers in it. Raises RequestError for a number that is not there."""
     from engine.datasets.simulated import load_simulated
     from engine.simulators.files import simulated_dir, simulated_files
 
+    if dataset.calendar is not None:
+        if not dataset.runs():
+            raise DataError(f"There are no data of {dataset.name} on this machine: {dataset.remedy}.")
+        return [dataset.load(dataset.runs()[0])]
     if split == "validation":
         files = simulated_files(simulated_dir(dataset.name, split="validation"))
         return [load_simulated(files[number]) for number in _numbers(wanted, len(files), dataset.name, split)]
@@ -88,14 +126,14 @@ def select_runs(dataset: "Dataset", split: str, wanted: str) -> list["Run"]:
 def _evaluate(dataset: "Dataset", arguments: argparse.Namespace) -> "xr.Dataset":
     from dataclasses import replace
 
-    from engine.baselines import START_FRAMES
     from engine.cache import default_cache
     from engine.evaluation import evaluate
     from engine.forecasting import forecast_from, resolve
 
     request = resolve(request_from(arguments, dataset.name))
     runs = select_runs(dataset, arguments.split, arguments.runs)
-    starts = START_FRAMES[dataset.name] if arguments.starts is None else _whole_numbers(arguments.starts)
+    given = arguments.starts
+    starts = dataset.scored_starts(arguments.split, runs[0]) if given is None else _whole_numbers(given)
     cache = None if arguments.no_cache else default_cache()
 
     def forecast(run: "Run", start: int, steps: int) -> "xr.Dataset":
@@ -126,8 +164,8 @@ def _fit_baselines(dataset: "Dataset") -> int:
 
 def _header(scores: "xr.Dataset") -> str:
     baselines = [f"{name} CRPS" for name in scores["baseline"].values] if "baseline" in scores.coords else []
-    titles = ["CRPS", "RMSE", "spread/RMSE", "(pooled)", *map(str, baselines), "ratio to better"]
-    return " " * 16 + "".join(f"{title:>18}" for title in titles)
+    titles = ["CRPS", "RMSE", "spread/RMSE", "(pooled)", *map(str, baselines), "ratio to best"]
+    return " " * 16 + "".join(f"{title:>{WIDTH}}" for title in titles)
 
 
 def _line(label: str, row: "xr.Dataset") -> str:
@@ -137,7 +175,7 @@ def _line(label: str, row: "xr.Dataset") -> str:
         values += [*map(float, row["baseline_crps"]), float(row["crps"] / row["baseline_crps"].min())]
     else:
         values.append(float("nan"))
-    return f"{label:16}" + "".join(f"{_number(value):>18}" for value in values)
+    return f"{label:16}" + "".join(f"{_number(value):>{WIDTH}}" for value in values)
 
 
 def _number(value: float) -> str:

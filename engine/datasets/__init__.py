@@ -3,11 +3,15 @@
 from engine.datasets.base import Axis, Channel, Dataset, InitialCondition, Run
 from engine.datasets.navier_stokes import NavierStokes
 from engine.datasets.spring_mesh import SpringMesh
+from engine.datasets.sst_daily import DailySeaSurface
+from engine.datasets.sst_monthly import MonthlySeaSurface
 from engine.errors import RequestError
 
 __all__ = ["DATASETS", "Axis", "Channel", "Dataset", "InitialCondition", "Run", "get_dataset"]
 
 DATASETS: dict[str, Dataset] = {
+    "sst-monthly": MonthlySeaSurface(),
+    "sst-daily": DailySeaSurface(),
     "navier-stokes": NavierStokes(),
     "spring-mesh": SpringMesh(),
 }

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from torch import Tensor
 
+from engine.datasets.background import Background, constant_background
 from engine.datasets.base import InitialCondition, Run, ordered_initial_conditions
 from engine.errors import DataError
 from engine.folders import bundled_dir
@@ -49,11 +51,15 @@ def load_bundled(dataset: "Dataset", run: str) -> Run:
     return _OPENED[key]
 
 
-class BundledRuns:
-    """The part of a data set that is the same for all whose test runs come with the project."""
+class SimulatedRuns:
+    """The part of a data set that is the same for all simulated ones, whose test runs come with the project."""
 
     name: str
     frames: int
+    starts: tuple[int, ...]
+    calendar = None
+    remedy = "restore the data folder"
+    start_oversampling = 0.15  # the spin-up is one window start of many, yet every forecast of it counts
 
     def runs(self) -> tuple[str, ...]:
         """Names of the bundled runs: the test split, then those out of distribution."""
@@ -67,6 +73,37 @@ class BundledRuns:
         """Those of the test split: frame 0 of each run first, then run-major through the frames."""
         return ordered_initial_conditions(test_runs(self.name), self.frames)
 
+    def training_runs(
+        self: "Dataset", split: str, *, folder: Path | None = None, limit: int | None = None
+    ) -> tuple[Run, ...]:
+        """Generated runs of a split. Raises DataError where there are none, naming the command that makes them."""
+        from engine.datasets.simulated import load_simulated
+        from engine.simulators.files import simulated_dir, simulated_files
+
+        paths = simulated_files(folder or simulated_dir(self.name, split=split), limit)
+        if not paths:
+            raise DataError(
+                f"There are no {split} runs of {self.name} in the data folder: "
+                f"make them with python -m engine simulate {self.name} --split {split}."
+            )
+        return tuple(load_simulated(path) for path in paths)
+
+    def scored_starts(self, split: str, run: Run) -> tuple[int, ...]:
+        """The same frames of every run."""
+        return self.starts
+
     def scored(self, run: Run) -> np.ndarray:
         """Cells that the first static field, "fixed", leaves free."""
         return run.static[0] == 0
+
+    def season(self, time: float) -> float:
+        """Nothing depends on the season."""
+        return 0.0
+
+    def background(self: "Dataset", run: Run) -> Background:
+        """Nothing is taken off before a network sees a state."""
+        return constant_background(np.zeros((len(self.channels), 1, 1)))
+
+    def side_inputs(self, static: Tensor, season: Tensor) -> Tensor:
+        """The static fields."""
+        return static

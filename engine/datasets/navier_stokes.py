@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from engine.datasets.base import Axis, Channel, Mirror
-from engine.datasets.files import BundledRuns
+from engine.datasets.files import SimulatedRuns
 from engine.simulators.channel import inflow_profile
 
 
-class NavierStokes(BundledRuns):
+class NavierStokes(SimulatedRuns):
     """The test runs that come with the project, and the boundary conditions of the channel."""
 
     name = "navier-stokes"
@@ -28,15 +28,12 @@ class NavierStokes(BundledRuns):
         Axis("x", np.round(0.01 * np.arange(221), 2), "m", "distance along the channel"),
     )
     frames = 65
+    starts = (0, 16, 32, 48)
     horizon = 16
     default_steps = 64
     time_step = 0.08
     time_units = "s"
     mirror = Mirror(axis=-2, negated=(1,))
-
-    def background(self) -> np.ndarray:
-        """Nothing is taken off before a network sees a state."""
-        return np.zeros((3, 1, 1), np.float32)
 
     def constrain(self, x: Tensor, *, static: Tensor, initial: Tensor, time: float) -> Tensor:
         """No slip at walls and obstacles, no pressure inside obstacles, the parabolic inflow at x = 0."""

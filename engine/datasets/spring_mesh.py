@@ -7,11 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.datasets.base import Axis, Channel, Mirror
-from engine.datasets.files import BundledRuns
+from engine.datasets.background import Background, constant_background
+from engine.datasets.base import Axis, Channel, Mirror, Run
+from engine.datasets.files import SimulatedRuns
 
 
-class SpringMesh(BundledRuns):
+class SpringMesh(SimulatedRuns):
     """The test runs that come with the project, and the fixed row."""
 
     name = "spring-mesh"
@@ -28,16 +29,17 @@ class SpringMesh(BundledRuns):
         Axis("x", np.arange(10.0), "1", "rest position along x"),
     )
     frames = 805
+    starts = (0,)
     horizon = 134
     default_steps = 804
     time_step = 0.00781
     time_units = "s"
     mirror = Mirror(axis=-1, negated=(0, 2))
 
-    def background(self) -> np.ndarray:
+    def background(self, run: Run) -> Background:
         """Networks see displacements: rest positions are taken off."""
         rest_y, rest_x = np.meshgrid(np.arange(10.0), np.arange(10.0), indexing="ij")
-        return np.stack([0 * rest_x, 0 * rest_x, rest_x, rest_y]).astype(np.float32)
+        return constant_background(np.stack([0 * rest_x, 0 * rest_x, rest_x, rest_y]))
 
     def constrain(self, x: Tensor, *, static: Tensor, initial: Tensor, time: float) -> Tensor:
         """The fixed row keeps its initial positions and no momentum."""

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.datasets.background import Background, season_basis
 from engine.models.layers import Dropout
 from engine.schedules import diffusion_step_of
 
@@ -21,27 +22,51 @@ CONDITIONINGS = ("none", "data", "data+noise")
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """Physical units ↔ normalised: (x − background − mean) / std; tensors that broadcast to (channel, y, x)."""
+    """Physical units ↔ normalised: (x − offset) / scale, and 0 where there are no data.
 
-    background: Tensor
-    mean: Tensor
-    std: Tensor
+    offset: (1 + 2K, channel, y, x), harmonics of the year as in `engine.datasets.background`; scale: broadcasts to
+    (channel, y, x); missing: bool (channel, y, x), cells that are NaN in physical units, None where there are none.
+    """
+
+    offset: Tensor
+    scale: Tensor
+    missing: Tensor | None = None
 
     @classmethod
     def of_channels(
-        cls, background: np.ndarray, mean: Sequence[float], std: Sequence[float], device: torch.device
+        cls,
+        background: Background,
+        mean: Sequence[float],
+        std: Sequence[float],
+        device: torch.device,
+        *,
+        missing: np.ndarray | None = None,
     ) -> "Scaling":
-        """The scaling with a background field and one mean and standard deviation a channel."""
-        of_each = [torch.tensor(values, dtype=torch.float32, device=device)[:, None, None] for values in (mean, std)]
-        return cls(torch.from_numpy(background).to(device), *of_each)
+        """Departures from a background in units of its scale, then one mean and standard deviation a channel."""
+        of_mean, of_std = (np.array(values, np.float32)[:, None, None] for values in (mean, std))
+        offset = np.array(np.broadcast_to(background.coefficients, _wider(background.coefficients, of_mean)))
+        offset[0] += of_mean * background.scale
+        gaps = None if missing is None or not missing.any() else torch.from_numpy(missing).to(device)
+        return cls(torch.from_numpy(offset).to(device), torch.from_numpy(of_std * background.scale).to(device), gaps)
 
-    def normalise(self, x: Tensor) -> Tensor:
-        """Physical to normalised."""
-        return (x - self.background - self.mean) / self.std
+    def normalise(self, x: Tensor, season: float) -> Tensor:
+        """Physical to normalised, x (…, channel, y, x) of one season."""
+        normalised = (x - self._offset(season)) / self.scale
+        return normalised if self.missing is None else normalised.masked_fill(self.missing, 0)
 
-    def restore(self, x: Tensor) -> Tensor:
-        """Normalised to physical."""
-        return x * self.std + self.mean + self.background
+    def restore(self, x: Tensor, season: float) -> Tensor:
+        """Normalised to physical; cells without data are not made missing here, but by the data set's constraints."""
+        return x * self.scale + self._offset(season)
+
+    def _offset(self, season: float) -> Tensor:
+        if len(self.offset) == 1:
+            return self.offset[0]
+        basis = torch.from_numpy(season_basis([season], len(self.offset) // 2)[0])
+        return torch.tensordot(basis.to(self.offset), self.offset, 1)
+
+
+def _wider(coefficients: np.ndarray, of_channel: np.ndarray) -> tuple[int, ...]:
+    return len(coefficients), *np.broadcast_shapes(coefficients.shape[1:], of_channel.shape)
 
 
 @dataclass(frozen=True)
@@ -73,29 +98,34 @@ OUTPUT_FORMS: dict[str, Callable[[Tensor], Tensor]] = {
 
 @dataclass(frozen=True)
 class Forecaster:
-    """F(x, i): from the state at lead i to the state at the horizon."""
+    """F(x, i): from the state at lead i to the state at the horizon.
+
+    side_inputs: whether the network sees what the data set offers beside states.
+    """
 
     network: Network
     horizon: int
     form: OutputForm
     conditioning: str = "none"
     auxiliary_steps: int = 0
+    side_inputs: bool = True
 
     def __call__(
         self,
         x: Tensor,
         lead: Tensor,
         *,
-        static: Tensor,
+        side: Tensor,
         initial: Tensor | None = None,
         noise: Tensor | None = None,
         dropout: Dropout | None = None,
     ) -> Tensor:
-        """x at leads (b,), static (b, s, y, x) -> x at the horizon.
+        """x at leads (b,), side inputs (b, s, y, x) -> x at the horizon.
 
         `initial` and, for "data+noise", `noise` (standard normal) are needed where the conditioning uses them.
         """
-        inputs = torch.cat([x, *self._condition(lead, initial, noise), static], dim=1)
+        beside = [side] if self.side_inputs else []
+        inputs = torch.cat([x, *self._condition(lead, initial, noise), *beside], dim=1)
         out = self.network(inputs, lead, dropout)
         if self.form.name == "absolute":
             return out
@@ -128,6 +158,7 @@ class Interpolator:
     network: Network
     horizon: int
     form: OutputForm
+    side_inputs: bool = True
 
     def __call__(
         self,
@@ -135,11 +166,12 @@ class Interpolator:
         x_horizon: Tensor,
         lead: Tensor,
         *,
-        static: Tensor,
+        side: Tensor,
         dropout: Dropout | None = None,
     ) -> Tensor:
-        """Both ends (b, channel, y, x), leads (b,) strictly inside (0, h), static (b, s, y, x) -> x at the leads."""
-        out = self.network(torch.cat([initial, x_horizon, static], dim=1), lead, dropout)
+        """Both ends (b, channel, y, x), leads (b,) inside (0, h), side inputs (b, s, y, x) -> x at the leads."""
+        beside = [side] if self.side_inputs else []
+        out = self.network(torch.cat([initial, x_horizon, *beside], dim=1), lead, dropout)
         if self.form.name == "absolute":
             return out
         a = (lead / self.horizon).view(-1, 1, 1, 1).to(initial.dtype)

@@ -11,7 +11,7 @@ from engine.models.layers import Dropout, ResidualBlock, SelfAttention, TimeMLP
 
 
 class UNet(nn.Module):
-    """Pixel-unshuffle by 2, then a U-Net of residual blocks with attention at its coarsest level.
+    """Pixel-unshuffle by `unshuffle`, then a U-Net of residual blocks with attention at its coarsest level.
 
     forward: x (b, in_channels, y, x) and time (b,) -> (b, out_channels, y, x), any y and x.
     """
@@ -23,11 +23,13 @@ class UNet(nn.Module):
         widths: Sequence[int] = (48, 80, 112),
         dropout: float = 0.15,
         time_width: int = 96,
+        unshuffle: int = 2,
     ):
         super().__init__()
         self.time = TimeMLP(time_width)
-        self.multiple = 2 ** len(widths)
-        self.stem = nn.Conv2d(4 * in_channels, widths[0], 3, padding=1)
+        self.unshuffle = unshuffle
+        self.multiple = unshuffle * 2 ** (len(widths) - 1)
+        self.stem = nn.Conv2d(unshuffle**2 * in_channels, widths[0], 3, padding=1)
         sites = iter(range(2 * len(widths)))
 
         def block(width: int) -> ResidualBlock:
@@ -41,14 +43,14 @@ class UNet(nn.Module):
         self.merges = nn.ModuleList(nn.Conv2d(2 * width, width, 1) for width in widths[:-1])
         self.up_blocks = nn.ModuleList(block(width) for width in widths[:-1])
         self.norm = nn.GroupNorm(8, widths[0])
-        self.head = nn.Conv2d(widths[0], 4 * out_channels, 3, padding=1)
+        self.head = nn.Conv2d(widths[0], unshuffle**2 * out_channels, 3, padding=1)
         nn.init.zeros_(self.head.weight)
 
     def forward(self, x: Tensor, time: Tensor, dropout: Dropout | None = None) -> Tensor:
         rows, columns = x.shape[-2:]
         mixed_time = self.time(time)
         padded = functional.pad(x, (0, -columns % self.multiple, 0, -rows % self.multiple))
-        y = self.stem(functional.pixel_unshuffle(padded, 2))
+        y = self.stem(functional.pixel_unshuffle(padded, self.unshuffle))
         skips = []
         for block, down in zip(self.down_blocks, self.downs, strict=True):
             y = block(y, mixed_time, dropout)
@@ -59,5 +61,5 @@ class UNet(nn.Module):
             raised = functional.pixel_shuffle(self.ups[level](y), 2)
             y = self.merges[level](torch.cat([raised, skips[level]], dim=1))
             y = self.up_blocks[level](y, mixed_time, dropout)
-        out = functional.pixel_shuffle(self.head(functional.silu(self.norm(y))), 2)
+        out = functional.pixel_shuffle(self.head(functional.silu(self.norm(y))), self.unshuffle)
         return out[..., :rows, :columns]

@@ -2,33 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from engine.datasets.background import season_basis
 from engine.datasets.base import Dataset, Run
-from engine.datasets.simulated import load_simulated
-from engine.errors import DataError
 from engine.models.dynamics import Scaling
-from engine.simulators.files import simulated_dir, simulated_files
-
-START_OVERSAMPLING = 0.15
-"""Share of windows that start at frame 0: the spin-up is one window start of many, yet every forecast of it counts."""
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingRuns:
     """Runs as tensors: states (run, frame, channel, y, x) normalised, static (run, s, y, x), scored (run, 1, y, x).
 
-    `times` (frame,) are seconds since the start of a run, the same for all.
+    `times` and `seasons` (frame,) are those of the first run, and the same for all where there are several.
     """
 
     states: Tensor
     static: Tensor
     scored: Tensor
     times: tuple[float, ...]
+    seasons: Tensor
     scaling: Scaling
 
     def __len__(self) -> int:
@@ -37,26 +32,14 @@ class TrainingRuns:
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """A batch of windows: `run`, `start` and `lead` (b,) and the tensors at both ends."""
+    """A batch of windows: `run` and `start` (b,), the tensors at both ends, and what networks see beside them."""
 
     run: Tensor
     start: Tensor
     initial: Tensor
     x_horizon: Tensor
-    static: Tensor
+    side: Tensor
     scored: Tensor
-
-
-def load_runs(dataset: Dataset, split: str, *, folder: Path | None = None, limit: int | None = None) -> tuple[Run, ...]:
-    """Generated runs of a split. Raises DataError where there are none, naming the command that makes them."""
-    folder = folder or simulated_dir(dataset.name, split=split)
-    paths = simulated_files(folder, limit)
-    if not paths:
-        raise DataError(
-            f"There are no {split} runs of {dataset.name} in the data folder: "
-            f"make them with python -m engine simulate {dataset.name} --split {split}."
-        )
-    return tuple(load_simulated(path) for path in paths)
 
 
 def channel_statistics(dataset: Dataset, runs: Sequence[Run]) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -64,8 +47,7 @@ def channel_statistics(dataset: Dataset, runs: Sequence[Run]) -> tuple[tuple[flo
 
     Channels that the data set's mirror negates have mean 0, so that normalised states keep the symmetry.
     """
-    background = dataset.background()
-    of_channel = [np.moveaxis((run.states - background)[..., dataset.scored(run)], 1, 0) for run in runs]
+    of_channel = [np.moveaxis(_departures(dataset, run)[..., dataset.scored(run)], 1, 0) for run in runs]
     flat = np.concatenate([values.reshape(len(values), -1) for values in of_channel], axis=1)
     mean, std = flat.mean(axis=1, dtype=np.float64), flat.std(axis=1, dtype=np.float64)
     if dataset.mirror is not None:
@@ -73,29 +55,49 @@ def channel_statistics(dataset: Dataset, runs: Sequence[Run]) -> tuple[tuple[flo
     return tuple(map(float, mean)), tuple(map(float, std))
 
 
+def _departures(dataset: Dataset, run: Run) -> np.ndarray:
+    """States less the background, in units of its scale."""
+    background = dataset.background(run)
+    basis = season_basis([dataset.season(time) for time in run.times], background.harmonics).astype(np.float32)
+    departures: np.ndarray = run.states - np.tensordot(basis, background.coefficients, 1)
+    return departures / background.scale
+
+
 def to_tensors(dataset: Dataset, runs: Sequence[Run], scaling: Scaling, device: torch.device) -> TrainingRuns:
     """Stack runs of equal length on the device, normalised."""
+    seasons = [dataset.season(float(time)) for time in runs[0].times]
     return TrainingRuns(
-        torch.stack([scaling.normalise(torch.from_numpy(run.states).to(device)) for run in runs]),
+        torch.stack([_normalised(run, seasons, scaling).to(device) for run in runs]),
         torch.stack([torch.from_numpy(run.static).to(device) for run in runs]),
         torch.stack([torch.from_numpy(dataset.scored(run)).to(device)[None] for run in runs]),
         tuple(map(float, runs[0].times)),
+        torch.tensor(seasons, device=device),
         scaling,
     )
 
 
-def draw_windows(runs: TrainingRuns, horizon: int, batch: int, generator: torch.Generator) -> Windows:
-    """Random windows, their starts at frame 0 with an extra chance of `START_OVERSAMPLING`."""
+def _normalised(run: Run, seasons: Sequence[float], scaling: Scaling) -> Tensor:
+    states = torch.from_numpy(run.states).to(scaling.scale.device)
+    return torch.stack([scaling.normalise(state, season) for state, season in zip(states, seasons, strict=True)])
+
+
+def draw_windows(dataset: Dataset, runs: TrainingRuns, horizon: int, batch: int, generator: torch.Generator) -> Windows:
+    """Random windows, their starts at frame 0 with an extra chance of the data set's `start_oversampling`."""
     frames = runs.states.shape[1]
     run = torch.randint(len(runs), (batch,), generator=generator)
     start = torch.randint(frames - horizon, (batch,), generator=generator)
-    start[torch.rand(batch, generator=generator) < START_OVERSAMPLING] = 0
+    start[torch.rand(batch, generator=generator) < dataset.start_oversampling] = 0
+    return windows_at(dataset, runs, horizon, run, start)
+
+
+def windows_at(dataset: Dataset, runs: TrainingRuns, horizon: int, run: Tensor, start: Tensor) -> Windows:
+    """The windows of the given runs and start frames (b,)."""
     return Windows(
         run,
         start,
         runs.states[run, start],
         runs.states[run, start + horizon],
-        runs.static[run],
+        dataset.side_inputs(runs.static[run], runs.seasons[start]),
         runs.scored[run],
     )
 

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,7 +18,7 @@ from engine.loading import choose_device
 from engine.models import build_network, channels_last
 from engine.models.dynamics import Forecaster, Interpolator, OutputForm, Scaling
 from engine.models.presets import Preset, get_preset
-from engine.training.data import TrainingRuns, channel_statistics, load_runs, to_tensors
+from engine.training.data import TrainingRuns, channel_statistics, to_tensors
 from engine.training.stages import LOSSES, STAGES, StageSetting
 from engine.training.state import Counters, TrainingState, load_best, load_state, save_state, training_folder
 from engine.training.validation import VALIDATIONS
@@ -109,12 +110,13 @@ def _prepare(
     options: TrainingOptions, device: torch.device
 ) -> tuple[TrainingRuns, StageSetting, tuple[nn.Module, nn.Module]]:
     dataset, preset = options.dataset, get_preset(options.dataset.name, options.preset)
-    loaded = load_runs(dataset, "train", folder=options.data, limit=options.runs)
+    loaded = dataset.training_runs("train", folder=options.data, limit=options.runs)
     statistics = normalisation(dataset, preset, loaded, _folder(options))
-    scaling = Scaling.of_channels(dataset.background(), *statistics, device)
+    missing = np.isnan(loaded[0].states).any(axis=0) if dataset.calendar is not None else None
+    scaling = Scaling.of_channels(dataset.background(loaded[0]), *statistics, device, missing=missing)
     runs = to_tensors(dataset, loaded, scaling, device)
     held_out = None if options.data is None else options.data.parent / "validation"
-    validation = to_tensors(dataset, load_runs(dataset, "validation", folder=held_out), scaling, device)
+    validation = to_tensors(dataset, dataset.training_runs("validation", folder=held_out), scaling, device)
     networks = build_pair(preset, device)
     _load_earlier(options, *networks)
     setting = make_setting(dataset, preset, runs, networks, options)
@@ -160,8 +162,8 @@ def make_setting(
     return StageSetting(
         dataset,
         runs,
-        Forecaster(networks[0], horizon, form, preset.conditioning, preset.auxiliary_steps),
-        Interpolator(networks[1], horizon, form),
+        Forecaster(networks[0], horizon, form, preset.conditioning, preset.auxiliary_steps, preset.side_inputs),
+        Interpolator(networks[1], horizon, form, preset.side_inputs),
         options.batch,
         options.loss or STAGES[options.stage].default_loss,
     )

@@ -37,6 +37,7 @@ def publish(
     forecaster, forecaster_counters = load_best(folder / f"{stage}.safetensors")
     interpolator, interpolator_counters = load_best(folder / "interpolator.safetensors")
     mean, std = normalisation(dataset, wiring, (), folder)
+    climatology = None if dataset.calendar is None else dataset.background(dataset.training_runs("train", limit=1)[0])
     card = ModelCard(
         name=f"{dataset.name}-{preset}",
         title=f"DYffusion ({preset})",
@@ -49,17 +50,20 @@ def publish(
         interpolator=NetworkCard(wiring.interpolator.family, dict(wiring.interpolator.config)),
         normalization=Normalization(mean, std),
         output_form=wiring.output_form,
+        side_inputs=wiring.side_inputs,
         defaults=defaults,
         training={
             "date": date.today().isoformat(),
             "hardware": f"{platform.machine()}, {torch.get_num_threads()} threads, {_device_name()}",
             "interpolator": _described(interpolator_counters),
             "forecaster": {"stage": stage, **_described(forecaster_counters)},
+            **({} if climatology is None else {"baseline": climatology.baseline}),
             **(notes or {}),
         },
         scores=scores or {},
     )
-    return save_checkpoint(target or checkpoints_dir() / card.name, card, forecaster, interpolator, half=half)
+    target = target or checkpoints_dir() / card.name
+    return save_checkpoint(target, card, forecaster, interpolator, background=climatology, half=half)
 
 
 def _described(counters: Counters) -> dict[str, Any]:

@@ -29,6 +29,9 @@ LEAD_ZERO_OVERSAMPLING = 0.15
 TRUE_STATE_SHARE = 0.25
 """Share of stage two that keeps true states, so that the forecaster does not forget them."""
 
+AUXILIARY_SHARE = 0.5
+"""Share of auxiliary leads among those above 0 in stage two, where the preset has auxiliary steps."""
+
 
 @dataclass(frozen=True)
 class StageSetting:
@@ -58,7 +61,7 @@ def interpolator_loss(setting: StageSetting, generator: torch.Generator) -> Tens
 
     def sample() -> Tensor:
         ends = (windows.initial, windows.x_horizon)
-        return setting.interpolator(*ends, lead, static=windows.static, dropout=training_dropout)
+        return setting.interpolator(*ends, lead, side=windows.side, dropout=training_dropout)
 
     return LOSSES[setting.loss](sample, target, windows.scored)
 
@@ -70,22 +73,38 @@ def direct_loss(setting: StageSetting, generator: torch.Generator) -> Tensor:
 
 
 def forecaster_loss(setting: StageSetting, generator: torch.Generator) -> Tensor:
-    """Stage two: distance of F(I(x_t, x_{t+h}, i), i) to x_{t+h}; the interpolator is frozen, its dropout on."""
+    """Stage two: distance of F(I(x_t, x_{t+h}, i), i) to x_{t+h}; the interpolator is frozen, its dropout on.
+
+    Half of the leads are auxiliary ones where there are any: their states are always interpolated.
+    """
     windows, lead, x = _forecast_batch(setting, generator)
+    lead, auxiliary = _with_auxiliary(setting, lead, generator)
     with torch.no_grad():
         ends = (windows.initial, windows.x_horizon)
-        guess = setting.interpolator(*ends, lead, static=windows.static, dropout=training_dropout)
-    kept = torch.rand(setting.batch, generator=generator).to(x.device) < TRUE_STATE_SHARE
+        guess = setting.interpolator(*ends, lead, side=windows.side, dropout=training_dropout)
+    kept = (torch.rand(setting.batch, generator=generator).to(x.device) < TRUE_STATE_SHARE) & ~auxiliary
     x = torch.where((kept | (lead == 0))[:, None, None, None], x, guess.to(x.dtype))
     return _forecaster_distance(setting, windows, lead, x)
 
 
+def _with_auxiliary(setting: StageSetting, lead: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Leads with some of those above 0 replaced by auxiliary ones, d / (k + 1), and which these are."""
+    steps = setting.forecaster.auxiliary_steps
+    if not steps:
+        return lead, torch.zeros_like(lead, dtype=torch.bool)
+    drawn = torch.randint(1, steps + 1, lead.shape, generator=generator).to(lead) / (steps + 1)
+    chosen = (torch.rand(lead.shape, generator=generator) < AUXILIARY_SHARE).to(lead.device) & (lead > 0)
+    return torch.where(chosen, drawn, lead), chosen
+
+
 def _forecaster_distance(setting: StageSetting, windows: Windows, lead: Tensor, x: Tensor) -> Tensor:
-    noise = torch.randn_like(x) if setting.forecaster.conditioning == "data+noise" else None
+    """The loss of F at leads (b,); every sample has noise of its own where the conditioning has noise."""
+    noisy = setting.forecaster.conditioning == "data+noise"
 
     def sample() -> Tensor:
+        noise = torch.randn_like(x) if noisy else None
         return setting.forecaster(
-            x, lead, static=windows.static, initial=windows.initial, noise=noise, dropout=training_dropout
+            x, lead, side=windows.side, initial=windows.initial, noise=noise, dropout=training_dropout
         )
 
     return LOSSES[setting.loss](sample, windows.x_horizon, windows.scored)
@@ -101,7 +120,7 @@ def _forecast_batch(setting: StageSetting, generator: torch.Generator) -> tuple[
 
 
 def _windows(setting: StageSetting, generator: torch.Generator) -> Windows:
-    return draw_windows(setting.runs, setting.forecaster.horizon, setting.batch, generator)
+    return draw_windows(setting.dataset, setting.runs, setting.forecaster.horizon, setting.batch, generator)
 
 
 def _mirrored(dataset: Dataset, windows: Windows, state: Tensor, generator: torch.Generator) -> tuple[Windows, Tensor]:
@@ -110,7 +129,7 @@ def _mirrored(dataset: Dataset, windows: Windows, state: Tensor, generator: torc
         windows,
         initial=mirror_states(windows.initial, dataset, chosen),
         x_horizon=mirror_states(windows.x_horizon, dataset, chosen),
-        static=mirror_fields(windows.static, dataset, chosen),
+        side=mirror_fields(windows.side, dataset, chosen),
         scored=mirror_fields(windows.scored, dataset, chosen),
     )
     return mirrored, mirror_states(state, dataset, chosen)

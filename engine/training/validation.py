@@ -4,87 +4,97 @@ import torch
 from torch import Tensor
 
 from engine import _score_kernels as kernels
-from engine.models.dynamics import Forecaster, Interpolator
+from engine.models.dynamics import Interpolator
 from engine.noise import MemberNoise, parse_coupling
 from engine.sampling import cold_sampling
 from engine.schedules import parse_schedule
-from engine.training.data import TrainingRuns
+from engine.training.data import TrainingRuns, Windows, windows_at
 from engine.training.stages import StageSetting, training_dropout
 from engine.window import Pair, WindowSetting, bind
 
 MEMBERS = 4
 WINDOWS = 2
+STARTS = 24
+FORECASTS = 12
 
 
 def validate_direct(setting: StageSetting, runs: TrainingRuns) -> float:
-    """CRPS at the horizon of F(x_t, 0) with dropout, from a few starts of every run."""
+    """CRPS at the horizon of F(x_t, 0) with dropout, from starts spread over the runs."""
     forecaster, horizon = setting.forecaster, setting.forecaster.horizon
-    scores = []
-    for start in _starts(runs, horizon):
-        x, target = runs.states[:, start], runs.states[:, start + horizon]
-        lead = torch.zeros(len(x), device=x.device)
-        noise = torch.randn_like(x) if forecaster.conditioning == "data+noise" else None
-        members = [
-            forecaster(x, lead, static=runs.static, initial=x, noise=noise, dropout=training_dropout)
-            for _ in range(MEMBERS)
-        ]
-        scores.append(_mean_crps(torch.stack(members), target, runs.scored))
-    return sum(scores) / len(scores)
+    windows = _windows(setting, runs, horizon)
+    x = windows.initial
+    lead = torch.zeros(len(x), device=x.device)
+    noisy = forecaster.conditioning == "data+noise"
+
+    def member() -> Tensor:
+        noise = torch.randn_like(x) if noisy else None
+        return forecaster(x, lead, side=windows.side, initial=x, noise=noise, dropout=training_dropout)
+
+    return _mean_crps(torch.stack([member() for _ in range(MEMBERS)]), windows.x_horizon, windows.scored)
 
 
 def validate_interpolator(setting: StageSetting, runs: TrainingRuns) -> float:
-    """CRPS of I with dropout at three leads of a few windows of every run."""
+    """CRPS of I with dropout at three leads of windows spread over the runs."""
     interpolator: Interpolator = setting.interpolator
     horizon = interpolator.horizon
+    windows = _windows(setting, runs, horizon)
     scores = []
-    for start in _starts(runs, horizon):
-        ends = (runs.states[:, start], runs.states[:, start + horizon])
-        for lead in sorted({1, horizon // 2, horizon - 1} - {0}):
-            times = torch.full((len(runs),), float(lead), device=runs.states.device)
-            members = [interpolator(*ends, times, static=runs.static, dropout=training_dropout) for _ in range(MEMBERS)]
-            scores.append(_mean_crps(torch.stack(members), runs.states[:, start + lead], runs.scored))
+    for lead in sorted({1, horizon // 2, horizon - 1} - {0}):
+        times = torch.full((len(windows.run),), float(lead), device=runs.states.device)
+        ends = (windows.initial, windows.x_horizon)
+        members = [interpolator(*ends, times, side=windows.side, dropout=training_dropout) for _ in range(MEMBERS)]
+        target = runs.states[windows.run, windows.start + lead]
+        scores.append(_mean_crps(torch.stack(members), target, windows.scored))
     return sum(scores) / len(scores)
 
 
 def validate_forecast(setting: StageSetting, runs: TrainingRuns) -> float:
     """CRPS at the end of each of the first windows of a cold-sampled ensemble of the pair."""
-    pair = Pair(setting.dataset, setting.forecaster, setting.interpolator, runs.scaling, runs.states.device)
+    pair = Pair(setting.dataset, setting.forecaster, setting.interpolator, (), (), runs.states.device)
     horizon = setting.forecaster.horizon
     windows = min(WINDOWS, (runs.states.shape[1] - 1) // horizon)
     scores = [
         score
-        for run in range(len(runs))
-        for start in _starts(runs, windows * horizon)[:2]
+        for run, start in _starts(runs, windows * horizon, FORECASTS)
         for score in _rollout_scores(pair, runs, run, start, windows)
     ]
     return sum(scores) / len(scores)
 
 
 def _rollout_scores(pair: Pair, runs: TrainingRuns, run: int, start: int, windows: int) -> list[float]:
-    forecaster: Forecaster = pair.forecaster
-    horizon = forecaster.horizon
+    horizon, dataset = pair.forecaster.horizon, pair.dataset
     schedule = parse_schedule(f"stride{max(1, horizon // 8)}", horizon=horizon)
-    boundary = runs.scaling.restore(runs.states[run, start])
+    boundary = runs.scaling.restore(runs.states[run, start], float(runs.seasons[start]))
     x = boundary.expand(MEMBERS, *boundary.shape)
     scores = []
     for window in range(windows):
         first = start + window * horizon
-        setting = WindowSetting(x, runs.static[run], boundary, runs.times[first])
+        setting = WindowSetting(x, runs.static[run], boundary, runs.times[first], runs.scaling)
         bound = bind(pair, setting, MemberNoise(0, tuple(range(MEMBERS)), window), parse_coupling("independent"))
         *_, last = cold_sampling(*bound, x, schedule)
         x = last.x
-        scores.append(_mean_crps(runs.scaling.normalise(x), runs.states[run, first + horizon], runs.scored[run]))
+        end = first + horizon
+        reached = runs.scaling.normalise(x, dataset.season(runs.times[end]))
+        scores.append(_mean_crps(reached, runs.states[run, end], runs.scored[run]))
     return scores
 
 
-def _starts(runs: TrainingRuns, span: int) -> list[int]:
+def _windows(setting: StageSetting, runs: TrainingRuns, horizon: int) -> Windows:
+    run, start = torch.tensor(_starts(runs, horizon, STARTS)).T
+    return windows_at(setting.dataset, runs, horizon, run, start)
+
+
+def _starts(runs: TrainingRuns, span: int, count: int) -> list[tuple[int, int]]:
+    """About `count` pairs of run and start frame, spread evenly over each run, its first frame among them."""
     last = runs.states.shape[1] - 1 - span
-    return sorted({0, last // 2, last})
+    of_each = max(2, count // len(runs))
+    frames = sorted({last * index // (of_each - 1) for index in range(of_each)})
+    return [(run, frame) for run in range(len(runs)) for frame in frames]
 
 
 def _mean_crps(members: Tensor, target: Tensor, scored: Tensor) -> float:
     error = kernels.crps(members, target)
-    return float((error * scored).sum() / (scored.sum() * error.shape[-3]))
+    return float((error.nan_to_num() * scored).sum() / (scored.sum() * error.shape[-3]))
 
 
 VALIDATIONS = {

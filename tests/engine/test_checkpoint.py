@@ -27,6 +27,7 @@ CARD = ModelCard(
     interpolator=NetworkCard("unet", {"width": 4}),
     normalization=Normalization(mean=(0.5, 0.0), std=(1.0, 2.5)),
     output_form="linear",
+    side_inputs=True,
     defaults=Defaults(64, 20, "only_dynamics", "cold", "forecast", "independent", True, "fp32"),
     training={"data": "toy runs", "minutes": 3.5},
     scores={"crps": 0.06},

@@ -1,10 +1,12 @@
 """The trained pair: scaling, output forms, conditionings, and the small networks themselves."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from engine.datasets import DATASETS
+from engine.datasets.background import Background
 from engine.errors import CheckpointError, RequestError
 from engine.models import FAMILIES, build_network
 from engine.models.dynamics import (
@@ -19,9 +21,10 @@ from engine.models.dynamics import (
 )
 from engine.models.layers import Dropout
 from engine.models.presets import PRESETS, get_preset
+from tests.engine.conftest import side_channels
 
 X, Y = torch.randn(2, 3, 6, 5), torch.randn(2, 3, 6, 5)
-STATIC = torch.zeros(2, 1, 6, 5)
+SIDE = torch.zeros(2, 1, 6, 5)
 
 
 def one(inputs: Tensor, time: Tensor, dropout: Dropout | None) -> Tensor:
@@ -30,30 +33,51 @@ def one(inputs: Tensor, time: Tensor, dropout: Dropout | None) -> Tensor:
 
 
 def test_scaling_there_and_back_is_the_identity() -> None:
-    scaling = Scaling(torch.randn(3, 6, 5), torch.randn(3, 1, 1), torch.rand(3, 1, 1) + 0.1)
-    torch.testing.assert_close(scaling.restore(scaling.normalise(X)), X)
-    flat = Scaling(torch.zeros(1), torch.full((3, 1, 1), 2.0), torch.full((3, 1, 1), 4.0))
-    torch.testing.assert_close(flat.normalise(torch.full((1, 3, 1, 1), 10.0)), torch.full((1, 3, 1, 1), 2.0))
+    for harmonics in (0, 2):
+        scaling = Scaling(torch.randn(1 + 2 * harmonics, 3, 6, 5), torch.rand(3, 1, 1) + 0.1)
+        torch.testing.assert_close(scaling.restore(scaling.normalise(X, 0.3), 0.3), X)
+    flat = Scaling(torch.full((1, 3, 1, 1), 2.0), torch.full((3, 1, 1), 4.0))
+    torch.testing.assert_close(flat.normalise(torch.full((1, 3, 1, 1), 10.0), 0.0), torch.full((1, 3, 1, 1), 2.0))
+
+
+def test_a_network_sees_departures_from_the_season_in_units_of_their_scale() -> None:
+    seasonal = Background(
+        np.array([10.0, 4.0, 0.0], np.float32)[:, None, None, None], np.full((1, 1, 1), 2, np.float32)
+    )
+    scaling = Scaling.of_channels(seasonal, (0.5,), (3.0,), torch.device("cpu"))
+    winter, summer = 10 + 4 * 1.0, 10 + 4 * -1.0  # cos of 0 and of half a turn
+    for season, field in ((0.0, winter), (0.5, summer)):
+        departure = (20.0 - field) / 2.0
+        seen = scaling.normalise(torch.full((1, 1, 1, 1), 20.0), season)
+        assert float(seen) == pytest.approx((departure - 0.5) / 3.0, abs=1e-5)
+
+
+def test_a_network_sees_zero_where_there_are_no_data() -> None:
+    missing = np.array([[[True, False]]])
+    background = Background(np.full((1, 1, 1, 2), 7, np.float32), np.ones((1, 1, 2), np.float32))
+    scaling = Scaling.of_channels(background, (0.0,), (1.0,), torch.device("cpu"), missing=missing)
+    seen = scaling.normalise(torch.tensor([[[float("nan"), 9.0]]]), 0.0)
+    torch.testing.assert_close(seen, torch.tensor([[[0.0, 2.0]]]))
 
 
 @pytest.mark.parametrize(("form", "weight"), [("linear", 0.75), ("root", 0.75**0.5)])
 def test_a_forecast_corrects_the_present_state_by_what_remains(form: str, weight: float) -> None:
     forecaster = Forecaster(one, 8, OutputForm(form))
-    torch.testing.assert_close(forecaster(X, torch.full((2,), 2.0), static=STATIC), X + weight)
+    torch.testing.assert_close(forecaster(X, torch.full((2,), 2.0), side=SIDE), X + weight)
 
 
 @pytest.mark.parametrize("form", ["linear", "root"])
 def test_an_interpolation_meets_both_ends(form: str) -> None:
     interpolator = Interpolator(one, 8, OutputForm(form))
-    torch.testing.assert_close(interpolator(X, Y, torch.zeros(2), static=STATIC), X)
-    torch.testing.assert_close(interpolator(X, Y, torch.full((2,), 8.0), static=STATIC), Y)
-    torch.testing.assert_close(interpolator(X, Y, torch.full((2,), 4.0), static=STATIC), (X + Y) / 2 + 1)
+    torch.testing.assert_close(interpolator(X, Y, torch.zeros(2), side=SIDE), X)
+    torch.testing.assert_close(interpolator(X, Y, torch.full((2,), 8.0), side=SIDE), Y)
+    torch.testing.assert_close(interpolator(X, Y, torch.full((2,), 4.0), side=SIDE), (X + Y) / 2 + 1)
 
 
 def test_the_absolute_form_is_the_network_s_answer() -> None:
     ones = torch.ones_like(X)
-    torch.testing.assert_close(Forecaster(one, 8, OutputForm("absolute"))(X, torch.ones(2), static=STATIC), ones)
-    torch.testing.assert_close(Interpolator(one, 8, OutputForm("absolute"))(X, Y, torch.ones(2), static=STATIC), ones)
+    torch.testing.assert_close(Forecaster(one, 8, OutputForm("absolute"))(X, torch.ones(2), side=SIDE), ones)
+    torch.testing.assert_close(Interpolator(one, 8, OutputForm("absolute"))(X, Y, torch.ones(2), side=SIDE), ones)
 
 
 def test_conditioning_hands_the_network_the_initial_state_blurred_as_stated() -> None:
@@ -66,13 +90,13 @@ def test_conditioning_hands_the_network_the_initial_state_blurred_as_stated() ->
     noise, lead = torch.randn_like(X), torch.tensor([0.0, 3.0])
     for conditioning in ("none", "data", "data+noise"):
         forecaster = Forecaster(spy, 4, OutputForm("linear"), conditioning)
-        forecaster(X, lead, static=STATIC, initial=Y, noise=noise)
+        forecaster(X, lead, side=SIDE, initial=Y, noise=noise)
     assert [inputs.shape[1] for inputs in seen] == [4, 7, 7]
     torch.testing.assert_close(seen[1][:, 3:6], Y)
     torch.testing.assert_close(seen[2][0, 3:6], noise[0])  # lead 0: pure noise
     torch.testing.assert_close(seen[2][1, 3:6], Y[1])  # last trained lead: no noise
     with pytest.raises(ValueError, match="initial"):
-        Forecaster(spy, 4, OutputForm("linear"), "data")(X, lead, static=STATIC)
+        Forecaster(spy, 4, OutputForm("linear"), "data")(X, lead, side=SIDE)
 
 
 def test_the_noise_level_follows_the_trained_diffusion_step() -> None:
@@ -95,11 +119,11 @@ def test_an_unknown_output_form_family_or_preset_is_refused() -> None:
 @pytest.mark.parametrize("owner", [key for key in PRESETS if key[0] in DATASETS])
 def test_every_preset_builds_for_its_data_set(owner: tuple[str, str]) -> None:
     dataset, preset = DATASETS[owner[0]], PRESETS[owner]
-    channels, static = len(dataset.channels), len(dataset.static_channels)
+    channels, side = len(dataset.channels), side_channels(dataset) if preset.side_inputs else 0
     assert preset.output_form in OUTPUT_FORMS
     for spec, inputs in (
-        (preset.forecaster, forecaster_inputs(channels, static, preset.conditioning)),
-        (preset.interpolator, interpolator_inputs(channels, static)),
+        (preset.forecaster, forecaster_inputs(channels, side, preset.conditioning)),
+        (preset.interpolator, interpolator_inputs(channels, side)),
     ):
         assert spec.family in FAMILIES
         assert spec.config["in_channels"] == inputs

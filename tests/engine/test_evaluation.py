@@ -34,6 +34,7 @@ class Noise:
     """As much of a data set as an evaluation looks at."""
 
     name: str = "noise"
+    calendar: None = None
     time_step: float = 0.1
     channels: tuple[Channel, ...] = (Channel("a", "m", "a"), Channel("b", "m", "b"))
     tests: dict[str, Run] = field(default_factory=lambda: {str(i): noise_run(str(i), i) for i in range(3)})

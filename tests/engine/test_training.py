@@ -15,7 +15,7 @@ from engine.errors import DataError, RequestError
 from engine.forecasting import ForecastRequest, forecast
 from engine.models.dynamics import Scaling
 from engine.simulators.generate import generate
-from engine.training.data import channel_statistics, draw_windows, load_runs, mirror_states, to_tensors
+from engine.training.data import channel_statistics, draw_windows, mirror_states, to_tensors
 from engine.training.loop import TrainingOptions, train
 from engine.training.publish import publish
 from engine.training.state import load_best
@@ -129,7 +129,7 @@ def test_channel_statistics_are_those_of_the_scored_cells() -> None:
     states = np.zeros((5, 4, 10, 10), np.float32)
     static = np.zeros((1, 10, 10), np.float32)
     static[0, 9] = 1
-    states += DATASET.background()
+    states += DATASET.background(Run("", states, static, np.arange(5.0))).at(0.0)
     states[:, 1, :9] += 3.0
     states[:, 1, 9] += 99.0  # a fixed particle: does not count
     states[::2, 3, :9] += 2.0
@@ -139,10 +139,10 @@ def test_channel_statistics_are_those_of_the_scored_cells() -> None:
 
 
 def test_windows_start_at_frame_zero_more_often_and_end_a_horizon_later(runs: Path) -> None:
-    loaded = load_runs(DATASET, "train", folder=runs)
-    scaling = Scaling.of_channels(DATASET.background(), (0.0,) * 4, (1.0,) * 4, torch.device("cpu"))
+    loaded = DATASET.training_runs("train", folder=runs)
+    scaling = Scaling.of_channels(DATASET.background(loaded[0]), (0.0,) * 4, (1.0,) * 4, torch.device("cpu"))
     tensors = to_tensors(DATASET, loaded, scaling, torch.device("cpu"))
-    windows = draw_windows(tensors, 134, 2000, torch.Generator().manual_seed(0))
+    windows = draw_windows(DATASET, tensors, 134, 2000, torch.Generator().manual_seed(0))
     assert float((windows.start == 0).float().mean()) == pytest.approx(0.15, abs=0.03)
     assert int(windows.start.max()) <= 804 - 134
     torch.testing.assert_close(windows.x_horizon, tensors.states[windows.run, windows.start + 134])
