@@ -155,7 +155,10 @@ class Backend:
         start = parse_initial_condition(json.loads(summary.request)["init"], dataset)
         if dataset.calendar is not None:
             scores = self._record(dataset, start.run, start.frame, int(summary.leads[-1]))
-            wanted: dict[str, str | int] = {"start": start.frame, "channel": "sst" if variable == "anomaly" else variable}
+            wanted: dict[str, str | int] = {
+                "start": start.frame,
+                "channel": "sst" if variable == "anomaly" else variable,
+            }
         else:
             scores = self._table(summary.dataset)
             wanted = {"run": start.run, "start": start.frame, "channel": variable}

@@ -1,20 +1,37 @@
 """Widgets, the request they make, and the link that holds it."""
 
+import datetime
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import streamlit as st
 
-from engine.datasets import DATASETS, Dataset, get_dataset
-from engine.datasets.base import InitialCondition, parse_initial_condition
+from app import wording
+from app.variables import Threshold
+from engine.datasets import DATASETS, Dataset, Run, get_dataset
+from engine.datasets.base import InitialCondition, date_of, parse_initial_condition
+from engine.datasets.calendar import Calendar
+from engine.datasets.sea_surface import SeaSurface
 from engine.errors import EngineError, RequestError
 from engine.requests import ForecastRequest, ResolvedRequest
 from engine.sampling import SOLVERS
 from engine.schedules import Schedule, parse_schedule
 
-DrawSchedule = Callable[[Schedule], None]
 Resolve = Callable[[ForecastRequest], ResolvedRequest]
+
+
+class Window(Protocol):
+    """The leads that a model was trained on."""
+
+    @property
+    def horizon(self) -> int: ...
+    @property
+    def auxiliary_steps(self) -> int: ...
+
+
+DrawSchedule = Callable[[Schedule, Window], None]
 
 CUSTOM = "custom"
 MEMBERS_SHOWN = 50
@@ -23,6 +40,13 @@ HELP = {
     "dataset": "The physical system to forecast.",
     "run": "The simulated trajectory that the forecast starts from; no model has seen it in training.",
     "frame": "The moment of that trajectory at which the forecast starts.",
+    "region": "The part of the ocean to forecast, of those whose data are on this machine.",
+    "date": "The forecast starts from what was observed then.",
+    "month": "The forecast starts from what was observed in that month, on average.",
+    "threshold": (
+        "A marine heatwave is water warmer than the 90th percentile of the baseline years at the same time of the "
+        "year (Hobday et al. 2016); other percentiles, or a temperature, may be asked about too."
+    ),
     "steps": "How far to forecast, in steps of the data; beyond the end of the run no truth is known.",
     "members": "How many equally likely futures to draw; more give a smoother spread and take longer.",
     "schedule": "The lead times inside a window at which the sampler stops: each stop costs network calls.",
@@ -40,10 +64,12 @@ HELP = {
 # -- the link --------------------------------------------------------------------------------------------
 
 
-def request_from_query(query: Mapping[str, str], resolve: Resolve) -> tuple[ResolvedRequest, list[str]]:
+def request_from_query(
+    query: Mapping[str, str], resolve: Resolve, first: Callable[[str], ForecastRequest] = ForecastRequest
+) -> tuple[ResolvedRequest, list[str]]:
     """Read the link into a complete request, with one sentence for everything in it that cannot be used.
 
-    What cannot be used falls back to its default; the rest of the link is kept.
+    What cannot be used falls back to its default, which `first` gives for a data set; the rest of the link is kept.
     """
     name = query.get("dataset", next(iter(DATASETS)))
     problems: list[str] = []
@@ -51,7 +77,7 @@ def request_from_query(query: Mapping[str, str], resolve: Resolve) -> tuple[Reso
         get_dataset(name)
     except RequestError as error:
         name, query, problems = next(iter(DATASETS)), {}, [str(error)]
-    given = ForecastRequest(dataset=name)
+    given = first(name)
     try:
         complete = resolve(given)
     except EngineError as error:
@@ -75,10 +101,11 @@ def _with(given: ForecastRequest, entries: Mapping[str, str]) -> ForecastRequest
 
 
 def _without_model(name: str) -> ResolvedRequest:
-    """Something plausible to show in the controls while a data set has no usable model."""
+    """Something plausible to show in the controls while a data set has no usable model, or no data."""
+    known = get_dataset(name).initial_conditions()
     return ResolvedRequest(
         dataset=name,
-        init="0:0",
+        init=str(known[0]) if known else 0,
         steps=get_dataset(name).default_steps,
         members=10,
         schedule="full",
@@ -88,13 +115,26 @@ def _without_model(name: str) -> ResolvedRequest:
 
 
 def request_to_query(request: ResolvedRequest, defaults: ResolvedRequest) -> dict[str, str]:
-    """The link of a request: the data set, and whatever differs from the defaults."""
+    """The link of a request: the data set, the date it starts from, and whatever differs from the defaults."""
     query = {"dataset": request.dataset}
+    date = _date_in_link(request)
+    if date is not None:
+        query["init"] = date
     for field in _FIELDS:
         value = getattr(request, field)
-        if value != getattr(defaults, field):
+        if value != getattr(defaults, field) and field not in query:
             query[field] = _written(value)
     return query
+
+
+def _date_in_link(request: ResolvedRequest) -> str | None:
+    """The initial condition as a date, where that says which it is: frames shift as a record grows, dates do not."""
+    dataset = get_dataset(request.dataset)
+    if dataset.calendar is None or not dataset.runs():
+        return None
+    start = parse_initial_condition(request.init, dataset)
+    date = date_of(dataset, dataset.load(start.run), start.frame)
+    return date if date is not None and parse_initial_condition(date, dataset) == start else None
 
 
 _FIELDS = tuple(field.name for field in fields(ForecastRequest) if field.name != "dataset")
@@ -157,7 +197,9 @@ def dataset_control(name: str) -> str:
     )
 
 
-def request_controls(given: ResolvedRequest, resolve: Resolve, draw_schedule: DrawSchedule) -> ResolvedRequest | None:
+def request_controls(
+    given: ResolvedRequest, resolve: Resolve, window: Window, draw_schedule: DrawSchedule
+) -> ResolvedRequest | None:
     """All widgets of one data set, set to `given` at first; returns the request they make.
 
     None where an entry cannot be used; the reason then stands below it.
@@ -166,7 +208,7 @@ def request_controls(given: ResolvedRequest, resolve: Resolve, draw_schedule: Dr
     init = init_control(dataset, given)
     steps = steps_control(dataset, given)
     members = members_control(given)
-    schedule = schedule_control(dataset, given, draw_schedule)
+    schedule = schedule_control(window, given, draw_schedule)
     solver = solver_control(given)
     left, right = st.columns(2, vertical_alignment="center")
     with left:
@@ -194,26 +236,34 @@ def request_controls(given: ResolvedRequest, resolve: Resolve, draw_schedule: Dr
 
 
 def init_control(dataset: Dataset, given: ResolvedRequest) -> str:
-    """Pick a run and a frame of it, or step to the previous or next initial condition."""
+    """Pick where the forecast starts, or step to the previous or next initial condition."""
     start = parse_initial_condition(given.init, dataset)
-    # a click is known before its button is drawn, so that run and frame can still follow it
+    # a click is known before its button is drawn, so that the widgets beside it can still follow
     by = sum(st.session_state.get(_key(given, name), False) * step for name, step, _ in STEPS)
+    if dataset.calendar is not None:
+        return str(_dated_init_control(dataset, dataset.calendar, given, start, by))
+    return str(_run_and_frame_control(dataset, given, start, by))
+
+
+def _run_and_frame_control(
+    dataset: Dataset, given: ResolvedRequest, start: InitialCondition, by: int
+) -> InitialCondition:
+    """Of simulated data: a run, and a frame of it."""
     if by:
         start = neighbour(dataset, start, by)
         st.session_state[_key(given, "run")] = start.run
         st.session_state[_key(given, "frame")] = start.frame
     runs = dataset.runs()
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
+    with _in_one_line():
         run = st.selectbox(
             "Initial condition",
             runs,
             index=0 if by else runs.index(start.run),
             key=_key(given, "run"),
-            format_func=run_title,
+            format_func=wording.run_title,
             help=HELP["run"],
         )
-        for name, _, icon in STEPS:
-            st.button("", icon=icon, key=_key(given, name), help=f"{name} initial condition")
+        _step_buttons(given)
     last = max(condition.frame for condition in dataset.initial_conditions())
     time = dataset.load(run).times[st.session_state.get(_key(given, "frame"), start.frame)]
     frame = st.slider(
@@ -224,7 +274,105 @@ def init_control(dataset: Dataset, given: ResolvedRequest) -> str:
         key=_key(given, "frame"),
         help=HELP["frame"],
     )
-    return f"{run}:{frame}"
+    return InitialCondition(run, frame)
+
+
+def _dated_init_control(
+    dataset: Dataset, calendar: Calendar, given: ResolvedRequest, start: InitialCondition, by: int
+) -> InitialCondition:
+    """Of observed data: a region, where there are several, and a day or a month of its record."""
+    runs, name = dataset.runs(), start.run
+    if len(runs) > 1:
+        name = st.selectbox(
+            "Region",
+            runs,
+            runs.index(start.run),
+            key=_key(given, "region"),
+            format_func=wording.region_title,
+            help=HELP["region"],
+        )
+    run = dataset.load(name)
+    shown = start.frame if name == start.run else _frame_at_the_same_time(dataset, start, run)
+    frame = min(max(shown + by, 0), run.frames - 1)
+    pick = _day_control if calendar.unit == "D" else _month_control
+    frame = pick(calendar, run, given, frame, moved=bool(by) or name != start.run)
+    st.caption(split_note(dataset, run, frame))
+    return InitialCondition(name, frame)
+
+
+def _day_control(calendar: Calendar, run: Run, given: ResolvedRequest, frame: int, *, moved: bool) -> int:
+    first, last, shown = (_day(calendar, run.times[index]) for index in (0, -1, frame))
+    key = _key(given, "date")
+    if moved or key not in st.session_state:
+        st.session_state[key] = shown
+    with _in_one_line():
+        day = st.date_input(
+            "Initial condition",
+            None,
+            min_value=first,
+            max_value=last,
+            key=key,
+            format="YYYY-MM-DD",
+            help=HELP["date"],
+        )
+        _step_buttons(given)
+    return frame if day is None else (day - first).days
+
+
+def _month_control(calendar: Calendar, run: Run, given: ResolvedRequest, frame: int, *, moved: bool) -> int:
+    key = _key(given, "month")
+    if moved or key not in st.session_state:
+        st.session_state[key] = frame
+    with _in_one_line():
+        picked = st.selectbox(
+            "Initial condition",
+            range(run.frames),
+            key=key,
+            format_func=lambda index: wording.date_title(calendar, float(run.times[index])),
+            help=HELP["month"],
+        )
+        _step_buttons(given)
+    return picked
+
+
+def _day(calendar: Calendar, time: float) -> datetime.date:
+    day: datetime.date = calendar.date(float(time)).astype("datetime64[D]").astype(object)
+    return day
+
+
+def _frame_at_the_same_time(dataset: Dataset, start: InitialCondition, run: Run) -> int:
+    """The frame of another region's record at the time of an initial condition, or the nearest it has."""
+    time = dataset.load(start.run).times[start.frame]
+    return int(np.abs(run.times - time).argmin())
+
+
+def split_note(dataset: Dataset, run: Run, frame: int) -> str:
+    """Whether a model has seen the time of a frame in training, and whether there is truth ahead."""
+    assert dataset.calendar is not None
+    if frame == run.frames - 1:
+        return "The last of the record: a real forecast, nobody knows its truth here."
+    year = dataset.calendar.year(float(run.times[frame]))
+    splits = dataset.splits if isinstance(dataset, SeaSurface) else {}
+    for split, (first, last) in splits.items():
+        if first <= year <= last:
+            return f"In the {split} years, {first}–{last}: {SPLIT_NOTES[split]}"
+    return "Outside the years of training, validation and test."
+
+
+SPLIT_NOTES = {
+    "train": "the model has seen them.",
+    "validation": "they chose the model.",
+    "test": "no model has seen them.",
+}
+
+
+def _in_one_line() -> Any:
+    return st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall")
+
+
+def _step_buttons(given: ResolvedRequest) -> None:
+    for name, _, icon in STEPS:
+        st.button("", icon=icon, key=_key(given, name), help=f"{name} initial condition")
 
 
 def neighbour(dataset: Dataset, start: InitialCondition, by: int) -> InitialCondition:
@@ -236,23 +384,16 @@ def neighbour(dataset: Dataset, start: InitialCondition, by: int) -> InitialCond
     return known[(known.index(start) + by) % len(known)]
 
 
-def run_title(run: str) -> str:
-    """A run as the picker names it."""
-    if run.startswith("ood-"):
-        return f"Unlike training, run {run.removeprefix('ood-')}"
-    return f"Test run {run}"
-
-
 def steps_control(dataset: Dataset, given: ResolvedRequest) -> int:
     """Pick the length of the forecast in data steps."""
     shown = st.session_state.get(_key(given, "steps"), given.steps)
     return st.slider(
-        f"Horizon · {shown * dataset.time_step:.2f} {dataset.time_units}",
+        f"Horizon · {wording.duration(dataset, shown)}",
         1,
         max(2 * dataset.default_steps, given.steps),
         given.steps,
         key=_key(given, "steps"),
-        format="%d steps",
+        format="%d steps" if dataset.calendar is None else f"%d {dataset.time_units}",
         help=HELP["steps"],
     )
 
@@ -269,48 +410,60 @@ def members_control(given: ResolvedRequest) -> int:
     )
 
 
-def schedule_control(dataset: Dataset, given: ResolvedRequest, draw: DrawSchedule) -> str | None:
+def schedule_control(window: Window, given: ResolvedRequest, draw: DrawSchedule) -> str | None:
     """Pick a sampling schedule by name or write its leads; None where what is written is no schedule."""
-    choices = [*schedule_presets(dataset.horizon), CUSTOM]
+    choices = [*schedule_presets(window), CUSTOM]
     is_preset = given.schedule in choices
     choice = st.selectbox(
         "Sampling schedule",
         choices,
         index=choices.index(given.schedule if is_preset else CUSTOM),
         key=_key(given, "schedule"),
-        format_func=lambda name: _schedule_title(name, dataset.horizon),
+        format_func=lambda name: _schedule_title(name, window),
         help=HELP["schedule"],
     )
     if choice == CUSTOM:
         choice = st.text_input(
             "Leads in data steps",
-            _some_leads(dataset.horizon) if is_preset else given.schedule,
+            _some_leads(window.horizon) if is_preset else given.schedule,
             key=_key(given, "leads"),
             help=HELP["leads"],
         )
     try:
-        schedule = parse_schedule(choice, horizon=dataset.horizon)
+        schedule = _schedule(choice, window)
     except RequestError as error:
         st.error(str(error))
         return None
-    draw(schedule)
+    draw(schedule, window)
     return choice
 
 
-def schedule_presets(horizon: int) -> tuple[str, ...]:
-    """Schedules worth a line in the picker: all trained leads, the data steps, every 2nd, 4th … of them."""
-    strides = [stride for stride in (2, 4, 8, 16, 32) if 2 * stride <= horizon]
-    return ("full", "only_dynamics", *(f"stride{stride}" for stride in strides))
+AUXILIARY_PRESETS = ("first0.5", "every5th", "only_dynamics_plus4", "only_dynamics_plus1")
 
 
-def _schedule_title(name: str, horizon: int) -> str:
+def schedule_presets(window: Window) -> tuple[str, ...]:
+    """Schedules worth a line in the picker: all trained leads, the data steps, every 2nd, 4th … of them.
+
+    Where there are auxiliary leads inside the first data step, also some of those, as the publication names them.
+    """
+    strides = [f"stride{stride}" for stride in (2, 4, 8, 16, 32) if 2 * stride <= window.horizon]
+    auxiliary = AUXILIARY_PRESETS if window.auxiliary_steps else ()
+    return ("full", *auxiliary, "only_dynamics", *strides)
+
+
+def _schedule(text: str, window: Window) -> Schedule:
+    return parse_schedule(text, horizon=window.horizon, auxiliary_steps=window.auxiliary_steps)
+
+
+def _schedule_title(name: str, window: Window) -> str:
     if name == CUSTOM:
         return "Custom leads …"
-    return f"{name} · {len(parse_schedule(name, horizon=horizon))} leads"
+    return f"{name} · {len(_schedule(name, window))} leads"
 
 
 def _some_leads(horizon: int) -> str:
-    return ", ".join(f"{lead:g}" for lead in (0, horizon // 4, horizon // 2, 3 * horizon // 4))
+    """A few leads to begin with, spread over the window."""
+    return ", ".join(f"{lead:g}" for lead in sorted({0, horizon // 4, horizon // 2, 3 * horizon // 4}))
 
 
 def solver_control(given: ResolvedRequest) -> str:
@@ -336,6 +489,32 @@ def refine_control(given: ResolvedRequest) -> bool:
 def seed_control(given: ResolvedRequest) -> int:
     """Pick the seed."""
     return st.number_input("Seed", 0, None, given.seed, 1, key=_key(given, "seed"), help=HELP["seed"])
+
+
+def threshold_control(dataset: Dataset, typical: float) -> Threshold:
+    """Pick what counts as a heatwave: a percentile of the season, or a temperature, `typical` °C at first."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        kind = st.segmented_control(
+            "Warmer than",
+            list(THRESHOLDS),
+            default="percentile",
+            format_func=THRESHOLDS.__getitem__,
+            key=f"{dataset.name}/threshold",
+            required=True,
+            help=HELP["threshold"],
+        )
+        if kind == "temperature":
+            degrees = st.number_input(
+                "°C", -2.0, 40.0, typical, 0.5, format="%.1f", key=f"{dataset.name}/degrees", width=120
+            )
+            return Threshold("temperature", degrees)
+        percent = st.number_input(
+            "Percentile", 1.0, 99.0, 90.0, 1.0, format="%g", key=f"{dataset.name}/percent", width=120
+        )
+        return Threshold("percentile", percent)
+
+
+THRESHOLDS = {"percentile": "Percentile of the season", "temperature": "Temperature"}
 
 
 def _key(given: ResolvedRequest, name: str) -> str:

@@ -3,11 +3,12 @@
 import uuid
 from dataclasses import dataclass, field
 
+import numpy as np
 import streamlit as st
 
 from app.backend import Backend, Shown, complaint
 from app.controls import request_from_query, request_to_query
-from engine.datasets import get_dataset
+from app.summary import Summary
 from engine.errors import EngineError, RequestError
 from engine.jobs import Job
 from engine.requests import ResolvedRequest
@@ -36,7 +37,8 @@ class Visit:
 def visit() -> Visit:
     """This visitor; at first, what the link says."""
     if "visit" not in st.session_state:
-        request, problems = request_from_query(st.query_params.to_dict(), backend().resolve)
+        query = st.query_params.to_dict()
+        request, problems = request_from_query(query, backend().resolve, backend().first_request)
         st.session_state["visit"] = Visit(request.dataset, {request.dataset: request}, problems)
     here: Visit = st.session_state["visit"]
     return here
@@ -45,14 +47,22 @@ def visit() -> Visit:
 def request_of(dataset: str) -> ResolvedRequest:
     """The request last made for a data set, its defaults at first."""
     requests = visit().requests
-    if dataset not in requests:
+    if dataset not in requests or not requests[dataset].model:  # its data or its model may have come since
         requests[dataset] = defaults(dataset)
     return requests[dataset]
 
 
 def defaults(dataset: str) -> ResolvedRequest:
-    """What the data set's model asks for by default."""
-    return request_from_query({"dataset": dataset}, backend().resolve)[0]
+    """What is asked for by default."""
+    return request_from_query({"dataset": dataset}, backend().resolve, backend().first_request)[0]
+
+
+def look_at(dataset: str) -> None:
+    """Turn to a data set whose data are not there: there is nothing to keep but its name."""
+    here = visit()
+    here.dataset, here.problems = dataset, []
+    if st.query_params.to_dict() != {"dataset": dataset}:
+        st.query_params.from_dict({"dataset": dataset})
 
 
 def keep(request: ResolvedRequest) -> None:
@@ -122,7 +132,12 @@ def collect(job: Job) -> None:
 # -- the place looked at -----------------------------------------------------------------------------------
 
 
-def cell_of(dataset: str) -> int:
-    """The cell whose fan chart is shown, an index into the flattened grid; the middle one at first."""
-    rows, columns = (axis.values.size for axis in get_dataset(dataset).axes)
-    return visit().cells.setdefault(dataset, rows // 2 * columns + columns // 2)
+def cell_of(summary: Summary) -> int:
+    """The cell whose fan chart is shown, an index into the flattened grid; at first a free one near the middle."""
+    cells, free = visit().cells, ~summary.solid
+    cell = cells.get(summary.dataset)
+    if cell is None or cell >= free.size or not free.flat[cell]:
+        rows, columns = np.indices(free.shape)
+        away = np.hypot(rows - free.shape[0] // 2, columns - free.shape[1] // 2)
+        cells[summary.dataset] = int(np.where(free, away, np.inf).argmin())
+    return cells[summary.dataset]

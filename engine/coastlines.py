@@ -1,6 +1,7 @@
 """Coastlines of any box of longitudes and latitudes, from the Natural Earth files that come with the project."""
 
 import math
+import struct
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -94,8 +95,8 @@ def _lines(resolution: Resolution) -> np.ndarray:
     """The lines of one bundled file, longitudes −180…180."""
     path = natural_earth_path(resolution, "coastline")
     try:
-        with shapefile.Reader(path) as reader:
+        with path.open("rb") as file, shapefile.Reader(shp=file) as reader:
             lines = [geometry_of(shape) for shape in reader.iterShapes()]
-    except (OSError, shapefile.ShapefileException) as error:
+    except (OSError, ValueError, LookupError, struct.error, shapefile.ShapefileException) as error:
         raise DataError(f"The coastlines {path.name} cannot be read ({error}): install the project again.") from error
     return shapely.get_parts(lines)

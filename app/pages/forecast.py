@@ -2,21 +2,30 @@
 
 import json
 from dataclasses import asdict
+from functools import partial
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from app import controls, session
-from app.backend import Shown
+from app import controls, downloads, session, wording
+from app.backend import Shown, run_of
 from app.notes import guarded
 from app.player import View, player
 from app.plots.curves import BLUE, GREEN, GREY, ORANGE, Curve, ratio_chart, score_chart
 from app.plots.fan import Bands, fan_chart, normal_bands, quantile_bands
+from app.plots.plume import Plume, plume_chart
+from app.plots.probability import probability_chart
 from app.plots.schedule import schedule_chart
 from app.summary import Summary
-from app.variables import Variable, pretty_units, variables_of
-from engine.datasets import Dataset, get_dataset
+from app.variables import CLIMATOLOGY, Variable, exceedance, pretty_units, variable_named, variables_of
+from engine.coastlines import coastlines
+from engine.datasets import Dataset, Run, get_dataset
+from engine.datasets.base import axes_of
+from engine.errors import EngineError
+from engine.indices import Index, indices_of
 from engine.jobs import Job
+from engine.record_evaluation import anomalies_of
 from engine.requests import ResolvedRequest
 from engine.schedules import Schedule
 
@@ -26,6 +35,7 @@ BADGES = {
     "stored": ":blue-badge[from store] ",
 }
 QUIET = {"displayModeBar": False}
+MONTHS_BEFORE = 12  # of an index, shown before the start of its forecast
 
 
 @guarded
@@ -34,9 +44,12 @@ def show() -> None:
     visit = session.visit()
     with st.sidebar:
         dataset = get_dataset(controls.dataset_control(visit.dataset))
-        given = session.request_of(dataset.name)
-        request = controls.request_controls(given, session.backend().resolve, draw_schedule)
-        run_controls(request)
+        there = bool(dataset.runs())
+        request, given = sidebar(dataset) if there else (None, None)
+    if given is None:
+        session.look_at(dataset.name)
+        downloads.offer(dataset)
+        return
     session.keep(request or given)
     for problem in visit.problems:
         st.error(problem)
@@ -47,17 +60,27 @@ def show() -> None:
         st.info("There is no forecast to show yet: press **Run**.")
         return
     heading(shown, None if visit.run is not None else request)
-    variable = variable_control(dataset)
-    cell = session.cell_of(dataset.name)
+    variable = variable_control(dataset, shown.summary)
+    cell = session.cell_of(shown.summary)
     picked = player(view_of(dataset, shown.summary, variable, cell), key=f"{dataset.name}/player")
     if picked is not None and picked != cell:
         session.visit().cells[dataset.name] = cell = picked
     curves(dataset, shown.summary, variable, cell)
 
 
-def draw_schedule(schedule: Schedule) -> None:
+def sidebar(dataset: Dataset) -> tuple[ResolvedRequest | None, ResolvedRequest]:
+    """The controls; returns the request they make, None where an entry cannot be used, and the one they began with."""
+    given = session.request_of(dataset.name)
+    request = controls.request_controls(
+        given, session.backend().resolve, session.backend().window(given), draw_schedule
+    )
+    run_controls(request)
+    return request, given
+
+
+def draw_schedule(schedule: Schedule, window: controls.Window) -> None:
     """The schedule's leads on the time axis of a window."""
-    st.plotly_chart(schedule_chart(schedule), key="schedule-ticks", config=QUIET)
+    st.plotly_chart(schedule_chart(schedule, window.auxiliary_steps), key="schedule-ticks", config=QUIET)
 
 
 # -- running ---------------------------------------------------------------------------------------------
@@ -124,11 +147,9 @@ def progress_text(job: Job) -> str:
 def heading(shown: Shown, request: ResolvedRequest | None) -> None:
     """Say which forecast the maps show, and whether the request in the controls is another one by now."""
     said = json.loads(shown.summary.request)
-    run, _, frame = said["init"].rpartition(":")
     words = [
-        f"{controls.run_title(run)}, frame {frame}",
+        *start_words(shown.summary, said["init"], said["steps"]),
         f"{said['members']} members",
-        f"{said['steps']} steps",
         f"{said['schedule']}, {said['solver']}{', refined' if said['refine'] else ''}",
         f"seed {said['seed']}",
         said["model"],
@@ -140,19 +161,53 @@ def heading(shown: Shown, request: ResolvedRequest | None) -> None:
         st.caption("The settings have changed since: press Run for a forecast that follows them.")
 
 
-def variable_control(dataset: Dataset) -> Variable:
-    """Pick what the maps show."""
+def start_words(summary: Summary, init: str, steps: int) -> list[str]:
+    """Where a forecast starts and how far it goes."""
+    dataset = get_dataset(summary.dataset)
+    run, _, frame = init.rpartition(":")
+    if dataset.calendar is None:
+        return [f"{wording.run_title(run)}, frame {frame}", f"{steps} steps"]
+    region = [wording.region_title(run)] if len(dataset.runs()) > 1 else []
+    return [
+        *region,
+        f"from {wording.date_title(dataset.calendar, summary.init_time)}, {wording.duration(dataset, steps)}",
+    ]
+
+
+def variable_control(dataset: Dataset, summary: Summary) -> Variable:
+    """Pick what the maps show; of a heatwave also the threshold."""
     known = {variable.name: variable for variable in variables_of(dataset.name)}
     picked = st.segmented_control(
         "Variable",
         list(known),
         key=f"{dataset.name}/variable",
         default=next(iter(known)),
-        format_func=lambda name: known[name].short,
+        format_func=lambda name: short_title(known[name], summary),
         required=True,
         label_visibility="collapsed",
     )
-    return known[picked]
+    variable = known[picked]
+    if variable.threshold is None:
+        return variable
+    asked = exceedance(controls.threshold_control(dataset, typical(summary)))
+    try:
+        session.backend().refer(summary, asked)
+    except EngineError as error:
+        st.warning(str(error))
+        return next(iter(known.values()))
+    return asked
+
+
+def short_title(variable: Variable, summary: Summary) -> str:
+    """The name of a variable; an anomaly's names the years of its baseline."""
+    is_anomaly = CLIMATOLOGY in variable.references
+    return f"{variable.short} ({summary.baseline})" if is_anomaly and summary.baseline else variable.short
+
+
+def typical(summary: Summary) -> float:
+    """A warm but common temperature of the forecast, in whole degrees: nine tenths of the first map are colder."""
+    maps = summary.maps(variable_named(summary.dataset, "sst"))
+    return float(np.round(np.nanpercentile(maps.truth[0], 90)))
 
 
 def view_of(dataset: Dataset, summary: Summary, variable: Variable, cell: int) -> View:
@@ -160,28 +215,50 @@ def view_of(dataset: Dataset, summary: Summary, variable: Variable, cell: int) -
     maps = summary.maps(variable)
     grid = dataset.name != "spring-mesh"
     leads = np.concatenate([[0.0], summary.leads * dataset.time_step])
+    share = 100.0 if variable.threshold is not None else 1.0
     return View(
         kind="grid" if grid else "particles",
         forecast=f"{summary.request}/{summary.members}",
         variable=variable.name,
         title=variable.title,
-        units=pretty_units(variable.units),
+        units="%" if variable.threshold is not None else pretty_units(variable.units),
         diverging=variable.scale == "balance",
         leads=leads,
-        valid=np.concatenate([[summary.init_time], summary.valid_times]),
+        valid=summary.times,
         time_units=dataset.time_units,
         x=summary.x,
         y=summary.y,
         length_units=pretty_units(dataset.axes[1].units),
-        mean=maps.mean,
-        truth=maps.truth,
+        mean=share * maps.mean,
+        truth=share * maps.truth,
         spread=maps.spread,
         solid=summary.solid,
         mean_positions=None if grid else _positions(dataset, summary, "mean"),
         truth_positions=None if grid else _positions(dataset, summary, "truth"),
         springs=None if grid else springs(len(summary.y), len(summary.x)),
         cell=cell,
+        **_on_earth(dataset, summary, variable),
     )
+
+
+def _on_earth(dataset: Dataset, summary: Summary, variable: Variable) -> dict[str, Any]:
+    """What a view of observed data has besides: dates, coastlines and, for a probability, the distance to go."""
+    if dataset.calendar is None:
+        return {}
+    frames = zip(np.concatenate([[0.0], summary.leads]), summary.times, strict=True)
+    labels = [(wording.duration(dataset, lead), dataset.calendar.label(float(time))) for lead, time in frames]
+    found: dict[str, Any] = {"labels": labels, "coastlines": coastlines(_span(summary.x), _span(summary.y))}
+    if variable.threshold is not None and summary.ensemble is not None:
+        sst = summary.maps(variable_named(dataset.name, "sst")).mean
+        margin = sst - summary.ensemble.references[variable.threshold.reference]
+        found |= {"margin": margin, "margin_units": "°C"}
+    return found
+
+
+def _span(axis: np.ndarray) -> tuple[float, float]:
+    """The outer edges of the cells along an axis in degrees."""
+    half = (axis[1] - axis[0]) / 2
+    return float(axis[0] - half), float(axis[-1] + half)
 
 
 def _positions(dataset: Dataset, summary: Summary, kind: str) -> np.ndarray:
@@ -202,11 +279,60 @@ def springs(rows: int, columns: int) -> np.ndarray:
 
 
 def curves(dataset: Dataset, summary: Summary, variable: Variable, cell: int) -> None:
-    """Scores by lead time, spread against error, and the forecast at one place."""
+    """Scores by lead time, spread against error, the forecast at one place, and the plumes of indices."""
+    indices = indices_of(dataset.name)
+    charts = [*(partial(plume, dataset, summary, index) for index in indices), partial(at_a_place, dataset, summary)]
+    scores = [partial(scores_by_lead, dataset, summary), partial(spread_and_error, dataset, summary)]
+    if variable.threshold is not None:
+        scores[1:] = [partial(chance_at_a_place, dataset, summary)]
+    rows = [charts, scores] if indices else [[*scores, *charts]]
+    for row in rows:
+        for column, chart in zip(st.columns(len(row), gap="medium"), row, strict=True):
+            with column:
+                chart(variable, cell)
+
+
+def plume(dataset: Dataset, summary: Summary, index: Index, variable: Variable, cell: int) -> None:
+    """The plume of a climate index, with the year before."""
+    del variable, cell  # an index is the same whatever the maps show
+    if summary.ensemble is None or dataset.calendar is None:
+        return
+    st.markdown(f"**{index.title} plume** · anomaly against {summary.baseline}", help=PLUME_HELP)
+    run = run_of(summary)
+    start = int(np.searchsorted(run.times, summary.init_time))
+    observed = index_of_record(dataset, run, index)
+    first, last = max(0, start - MONTHS_BEFORE), start + int(summary.leads[-1]) + 1
+    weights = index.weights(axes_of(dataset, run), summary.ensemble.scored)
+    members = summary.ensemble.area_mean(variable_named(dataset.name, "anomaly"), weights)
+    dates = [dataset.calendar.date(float(time)) for time in summary.times]
+    chart = plume_chart(
+        Plume(
+            np.array(dates),
+            np.concatenate([np.full((len(members), 1), observed[start]), members], axis=1),
+            np.array([dataset.calendar.date(float(time)) for time in run.times[first:last]]),
+            observed[first:last],
+        )
+    )
+    st.plotly_chart(chart, key=f"plume-{index.name}", config=QUIET)
+
+
+def index_of_record(dataset: Dataset, run: Run, index: Index) -> np.ndarray:
+    """An index of all the record, (frame,)."""
+    scored = dataset.scored(run)
+    anomalies = anomalies_of(dataset, dataset.background(run), run.states[:, 0], run.times)
+    found: np.ndarray = anomalies[:, scored] @ index.weights(axes_of(dataset, run), scored)[scored]
+    return found
+
+
+def scores_by_lead(dataset: Dataset, summary: Summary, variable: Variable, cell: int) -> None:
+    """CRPS, RMSE and spread; of a probability its Brier score."""
+    del cell  # they are averages over all
     scores, units = summary.maps(variable).scores, pretty_units(variable.units)
-    lead, time_units = summary.leads * dataset.time_step, dataset.time_units
-    left, middle, right = st.columns(3, gap="medium")
-    with left:
+    lead = summary.leads * dataset.time_step
+    if variable.threshold is not None:
+        st.markdown("**Brier score by lead time**", help=BRIER_HELP)
+        lines: tuple[Curve, ...] = (Curve("fair Brier score", lead, scores.crps, BLUE),)
+    else:
         st.markdown("**Scores by lead time**", help=SCORES_HELP)
         lines = (
             Curve("fair CRPS", lead, scores.crps, BLUE),
@@ -214,25 +340,65 @@ def curves(dataset: Dataset, summary: Summary, variable: Variable, cell: int) ->
             Curve("spread", lead, scores.spread, GREEN, "dash"),
             *baseline_curves(dataset, summary, variable),
         )
-        st.plotly_chart(score_chart(lines, time_units=time_units, units=units), key="scores", config=QUIET)
-    with middle:
-        st.markdown("**Spread ÷ RMSE**", help=RATIO_HELP)
-        st.plotly_chart(ratio_chart(lead, scores.ratio, time_units=time_units), key="ratio", config=QUIET)
-    with right:
-        row, column = divmod(cell, len(summary.x))
-        place = f"x {summary.x[column]:g}, y {summary.y[row]:g} {pretty_units(dataset.axes[1].units)}".strip()
-        st.markdown(f"**At {place}**", help=FAN_HELP)
-        bands = bands_at(summary, variable, row, column)
-        truth = summary.maps(variable).truth[1:, row, column]
-        st.plotly_chart(fan_chart(lead, bands, truth, time_units=time_units, units=units), key="fan", config=QUIET)
+    st.plotly_chart(score_chart(lines, time_units=dataset.time_units, units=units), key="scores", config=QUIET)
+
+
+def spread_and_error(dataset: Dataset, summary: Summary, variable: Variable, cell: int) -> None:
+    """Whether the spread is as large as the error."""
+    del cell  # it is an average over all
+    st.markdown("**Spread ÷ RMSE**", help=RATIO_HELP)
+    ratio = summary.maps(variable).scores.ratio
+    lead = summary.leads * dataset.time_step
+    st.plotly_chart(ratio_chart(lead, ratio, time_units=dataset.time_units), key="ratio", config=QUIET)
+
+
+def at_a_place(dataset: Dataset, summary: Summary, variable: Variable, cell: int) -> None:
+    """The members at the marked place; of a heatwave the temperature and its threshold."""
+    row, column = divmod(cell, len(summary.x))
+    shown, threshold = variable, None
+    if variable.threshold is not None and summary.ensemble is not None:
+        shown = variable_named(dataset.name, "sst")
+        threshold = summary.ensemble.references[variable.threshold.reference][1:, row, column]
+    st.markdown(f"**At {place(dataset, summary, row, column)}**", help=FAN_HELP)
+    chart = fan_chart(
+        summary.leads * dataset.time_step,
+        bands_at(summary, shown, row, column),
+        summary.maps(shown).truth[1:, row, column],
+        time_units=dataset.time_units,
+        units=pretty_units(shown.units),
+        threshold=threshold,
+    )
+    st.plotly_chart(chart, key="fan", config=QUIET)
+
+
+def chance_at_a_place(dataset: Dataset, summary: Summary, variable: Variable, cell: int) -> None:
+    """How likely it is at the marked place, by lead time."""
+    row, column = divmod(cell, len(summary.x))
+    maps = summary.maps(variable)
+    st.markdown(f"**Probability at {place(dataset, summary, row, column)}**", help=CHANCE_HELP)
+    chart = probability_chart(
+        summary.leads * dataset.time_step,
+        100 * maps.mean[1:, row, column],
+        maps.truth[1:, row, column],
+        time_units=dataset.time_units,
+    )
+    st.plotly_chart(chart, key="chance", config=QUIET)
+
+
+def place(dataset: Dataset, summary: Summary, row: int, column: int) -> str:
+    """The marked place in words."""
+    x, y = float(summary.x[column]), float(summary.y[row])
+    if dataset.calendar is not None:
+        return wording.place(y, x)
+    return f"x {x:g}, y {y:g} {pretty_units(dataset.axes[1].units)}".strip()
 
 
 def baseline_curves(dataset: Dataset, summary: Summary, variable: Variable) -> list[Curve]:
-    """CRPS of persistence and climatology, where the project's table knows this forecast."""
+    """CRPS of what must be beaten, where it is known for this forecast."""
     found = session.backend().baselines(summary, variable.name)
     return [
         Curve(name, leads * dataset.time_step, crps, GREY, dash, is_baseline=True)
-        for (name, (leads, crps)), dash in zip(found.items(), ("dot", "dashdot"), strict=False)
+        for (name, (leads, crps)), dash in zip(found.items(), ("dot", "dashdot", "longdash"), strict=False)
     ]
 
 
@@ -245,10 +411,19 @@ def bands_at(summary: Summary, variable: Variable, row: int, column: int) -> Ban
 
 
 SCORES_HELP = (
-    "Averages over all cells that count (no walls, obstacles or held particles). CRPS is the fair form, RMSE "
+    "Averages over all cells that count (no land, walls, obstacles or held particles). CRPS is the fair form, RMSE "
     "that of the ensemble mean; spread is the root mean variance of the members times (M+1)/M, which equals the "
-    "RMSE of a reliable ensemble. Dotted, for the channels: the CRPS of persistence with a fitted Gaussian, "
-    "and of climatology."
+    "RMSE of a reliable ensemble. Grey, for the channels: the CRPS of persistence with a fitted Gaussian (for observed "
+    "data also damped towards the climatology) and of climatology."
+)
+BRIER_HELP = (
+    "The mean squared difference between the probability and what happened, 1 or 0, over all cells that count: 0 is "
+    "perfect. The fair form does not depend on the number of members."
+)
+CHANCE_HELP = "The share of the members above the threshold at the marked place; a diamond where it happened."
+PLUME_HELP = (
+    "The anomaly of the sea surface temperature averaged over 5°S–5°N, 170°W–120°W (Trenberth 1997). Beyond +0.5 °C "
+    "NOAA speaks of El Niño conditions, beyond −0.5 °C of La Niña. The dashed line is the start of the forecast."
 )
 RATIO_HELP = "1 is a reliable ensemble; below 1 it is too sure of itself, above 1 not sure enough."
 FAN_HELP = (

@@ -1,7 +1,8 @@
 """Four animated maps side by side (mean, truth, spread, error) as one custom component."""
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +11,7 @@ import numpy as np
 import streamlit as st
 
 from app.player.colours import colour_table
+from app.wording import latitude_title, longitude_title
 
 _HERE = Path(__file__).parent
 _component = st.components.v2.component(
@@ -31,7 +33,10 @@ class View:
     mean, truth, spread: float32 (frame, y, x) in `units`, truth NaN where unknown; leads and valid: (frame,)
     in `time_units`; x and y: the grid's axes; solid: bool (y, x), obstacles or held particles. Particles
     stand at mean_positions and truth_positions, (frame, 2, y, x). cell: the marked one, an index into the
-    flattened grid.
+    flattened grid. labels: what the clock says of every frame, lead and valid time, where those are no plain numbers.
+    coastlines: (point, 2) of longitude and latitude each, None unless the axes are degrees. margin: (frame, y, x) in
+    margin_units; with it the field is a probability in percent, and this is the distance of the mean from the
+    threshold.
     """
 
     kind: Literal["grid", "particles"]
@@ -54,6 +59,10 @@ class View:
     truth_positions: np.ndarray | None = None
     springs: np.ndarray | None = None
     cell: int = 0
+    labels: Sequence[tuple[str, str]] | None = None
+    coastlines: Sequence[np.ndarray] | None = None
+    margin: np.ndarray | None = None
+    margin_units: str = ""
 
 
 def player(view: View, *, key: str) -> int | None:
@@ -77,8 +86,22 @@ def encode(view: View) -> bytes:
     blocks["solid"] = view.solid.astype(np.uint8)
     if view.springs is not None:
         blocks["springs"] = view.springs.astype(np.uint8)
+    if view.coastlines is not None:
+        blocks |= _coast_blocks(view, view.coastlines)
     header = _header(view) | {"scales": {name: scale for name, (_, scale) in arrays.items()}}
     return pack(header, blocks)
+
+
+def _coast_blocks(view: View, lines: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """Points of all lines one after the other, uint16 shares of the map's width and height, and where each starts."""
+    (west, east), (south, north) = _edges(view)
+    points = np.concatenate([*lines, np.zeros((0, 2))])
+    shares = (points - [west, south]) / [east - west, north - south]
+    starts = np.cumsum([0, *(len(line) for line in lines)])
+    return {
+        "coast": np.round(np.clip(shares, 0, 1) * MISSING).astype("<u2"),
+        "coastStarts": starts.astype("<u4"),
+    }
 
 
 def pack(header: Mapping[str, Any], blocks: Mapping[str, np.ndarray]) -> bytes:
@@ -107,11 +130,16 @@ def quantise(values: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
 def limits(view: View) -> dict[str, tuple[float, float]]:
     """Colour limits, the same over all frames: mean and truth share the 2nd to 98th percentile of both.
 
-    Spread runs from 0 to its 98th percentile; error, and fields with a sign, are symmetric about 0.
+    Spread runs from 0 to its 98th percentile; error, and fields with a sign, are symmetric about 0; probabilities run
+    from 0 to 100 %. Solid cells and those without a value do not count.
     """
     free = ~view.solid
-    both = np.concatenate([view.mean[:, free].ravel(), view.truth[:, free].ravel()])
     error = (view.mean - view.truth)[:, free]
+    if view.margin is not None:
+        whole = (0.0, 100.0)
+        margin = _symmetric(view.margin[:, free])
+        return {"mean": whole, "truth": whole, "margin": margin, "error": (-100.0, 100.0)}
+    both = np.concatenate([view.mean[:, free].ravel(), view.truth[:, free].ravel()])
     field = _symmetric(both) if view.diverging else _between(both)
     return {
         "mean": field,
@@ -137,7 +165,8 @@ def _percentile(values: np.ndarray, percent: float, default: float = 1.0) -> flo
 
 
 def _fields(view: View) -> dict[str, np.ndarray]:
-    fields = {"mean": view.mean, "truth": view.truth, "spread": view.spread}
+    beside = {"spread": view.spread} if view.margin is None else {"margin": view.margin}
+    fields = {"mean": view.mean, "truth": view.truth, **beside}
     for name, positions in (("mean", view.mean_positions), ("truth", view.truth_positions)):
         if positions is not None:
             fields |= {f"{name}_x": positions[:, 0], f"{name}_y": positions[:, 1]}
@@ -150,12 +179,21 @@ PANELS = (
     ("spread", "Spread", "standard deviation", ("spread",)),
     ("error", "Error", "mean − truth", ("mean", "truth")),
 )
+PROBABILITY_PANELS = (
+    ("mean", "Probability", "share of the members", ("mean",)),
+    ("truth", "Truth", "where it happened", ("truth",)),
+    ("margin", "Margin", "mean − threshold", ("margin",)),
+    ("error", "Error", "probability − truth", ("mean", "truth")),
+)
 
 
 def _header(view: View) -> dict[str, Any]:
-    x_ticks, y_ticks = _ticks(view.x), _ticks(view.y)
+    on_earth = view.coastlines is not None
+    x_edges, y_edges = _edges(view)
+    ticks = degree_ticks if on_earth else _ticks
+    x_ticks, y_ticks = ticks(view.x), ticks(view.y)
     dx, dy = float(view.x[1] - view.x[0]), float(view.y[1] - view.y[0])
-    margin = 0.5 if view.kind == "grid" else 0.6  # of a cell, on every side
+    narrowing = float(np.cos(np.deg2rad(np.mean(y_edges)))) if on_earth else 1.0
     length = f" in {view.length_units}" if view.length_units else ""
     return {
         "kind": view.kind,
@@ -173,23 +211,41 @@ def _header(view: View) -> dict[str, Any]:
         "dx": dx,
         "y0": float(view.y[0]),
         "dy": dy,
-        "x": [float(view.x[0]) - margin * dx, float(view.x[-1]) + margin * dx],
-        "y": [float(view.y[0]) - margin * dy, float(view.y[-1]) + margin * dy],
+        "x": x_edges,
+        "y": y_edges,
+        "aspect": narrowing * (x_edges[1] - x_edges[0]) / (y_edges[1] - y_edges[0]),
         "xTicks": x_ticks,
         "yTicks": y_ticks,
-        "axesLabel": f"x, y{length}",
+        "xTickNames": [longitude_title(tick) if on_earth else f"{tick:g}" for tick in x_ticks],
+        "yTickNames": [latitude_title(tick) if on_earth else f"{tick:g}" for tick in y_ticks],
+        "axesLabel": "" if on_earth else f"x, y{length}",
+        "onEarth": on_earth,
+        "solidName": "land" if on_earth else "obstacle",
+        "labels": view.labels,
         "cell": view.cell,
         "legendNote": (
             "Colours span the 2nd to 98th percentile over all lead times; values beyond take the end colours."
+            if view.margin is None
+            else "Colours span all probabilities; the margin's the 2nd to 98th percentile over all lead times."
         ),
         "panels": _panels(view),
     }
 
 
+def _edges(view: View) -> tuple[list[float], list[float]]:
+    """Where the map begins and ends along x and y: half a cell beyond the outer centres, more for particles."""
+    margin = 0.5 if view.kind == "grid" else 0.6
+
+    def ends(axis: np.ndarray) -> list[float]:
+        return [float(axis[0] - margin * (axis[1] - axis[0])), float(axis[-1] + margin * (axis[-1] - axis[-2]))]
+
+    return ends(view.x), ends(view.y)
+
+
 def _panels(view: View) -> list[dict[str, Any]]:
     bounds = limits(view)
-    tables = {"spread": "amp", "error": "balance"}
-    field_table = "balance" if view.diverging else "thermal"
+    tables = {"spread": "amp", "error": "balance", "margin": "balance"}
+    field_table = "amp" if view.margin is not None else "balance" if view.diverging else "thermal"
     return [
         {
             "id": name,
@@ -197,11 +253,24 @@ def _panels(view: View) -> list[dict[str, Any]]:
             "note": note,
             "limits": bounds[name],
             "lut": tables.get(name, field_table),
+            "units": view.margin_units if name == "margin" else view.units,
             "values": values,
             "positions": ("truth_x", "truth_y") if name == "truth" else ("mean_x", "mean_y"),
         }
-        for name, title, note, values in PANELS
+        for name, title, note, values in (PANELS if view.margin is None else PROBABILITY_PANELS)
     ]
+
+
+def degree_ticks(axis: np.ndarray) -> list[float]:
+    """A handful of round degrees inside an axis."""
+    low, high = float(axis[0]), float(axis[-1])
+    step = next(step for step in DEGREES if (high - low) / step <= MOST_TICKS)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [round(step * index, 6) for index in range(first, last + 1)]
+
+
+DEGREES = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 90)
+MOST_TICKS = 6
 
 
 def _ticks(axis: np.ndarray) -> list[float]:

@@ -32,7 +32,7 @@ function decode(bytes) {
   const start = Math.ceil((4 + length) / 4) * 4;
   const arrays = {};
   for (const [name, { offset, count, type }] of Object.entries(header.arrays)) {
-    arrays[name] = new (type === "u2" ? Uint16Array : Uint8Array)(buffer, start + offset, count);
+    arrays[name] = new { u1: Uint8Array, u2: Uint16Array, u4: Uint32Array }[type](buffer, start + offset, count);
   }
   return { ...header, arrays };
 }
@@ -103,6 +103,7 @@ class Player {
   show(view) {
     const fresh = !this.view || this.view.forecast !== view.forecast;
     this.view = view;
+    this.nearestSea = view.onEarth ? nearestFree(view) : null;
     this.buildPanels();
     this.scrub.min = 0;
     this.scrub.max = view.leads.length - 1;
@@ -132,9 +133,7 @@ class Player {
   layout() {
     const width = this.root.clientWidth;
     if (!width || !this.view) return;
-    const [x0, x1] = this.view.x;
-    const [y0, y1] = this.view.y;
-    const wide = (x1 - x0) / (y1 - y0) > 2;
+    const wide = this.view.aspect > 2;
     const columns = wide ? (width < 720 ? 1 : 2) : width < 340 ? 1 : width < 880 ? 2 : 4;
     this.root.style.setProperty("--columns", columns);
     for (const panel of this.panels) panel.resize();
@@ -203,20 +202,26 @@ class Player {
   }
 
   draw() {
-    const { leads, valid, timeUnits, forecast, variable } = this.view;
+    const { leads, forecast, variable } = this.view;
     const frame = this.frame;
     for (const panel of this.panels) {
       panel.draw(frame);
       panel.pinAt(this.picked, frame);
     }
     this.scrub.value = frame;
-    const lead = formatTime(leads[frame], leads.at(-1));
-    const last = formatTime(leads.at(-1), leads.at(-1));
-    const at = valid === null ? "" : ` · valid ${formatTime(valid[frame], valid.at(-1))} ${timeUnits}`;
-    this.clock.replaceChildren("lead ", element("b", "", null, lead), ` / ${last} ${timeUnits}${at}`);
-    this.scrub.setAttribute("aria-valuetext", `lead ${lead} ${timeUnits}`);
+    const [lead, last, at] = this.clockText(frame);
+    this.clock.replaceChildren("lead ", element("b", "", null, lead), ` / ${last}${at}`);
+    this.scrub.setAttribute("aria-valuetext", `lead ${lead}${at}`);
     Object.assign(this.root.dataset, { frame, frames: leads.length, forecast, variable });
     this.showValues();
+  }
+
+  // What the clock says: the lead time, the last one, and the time that is forecast.
+  clockText(frame) {
+    const { leads, valid, timeUnits, labels } = this.view;
+    if (labels) return [labels[frame][0], labels.at(-1)[0], ` · valid ${labels[frame][1]}`];
+    const [lead, last] = [frame, leads.length - 1].map((index) => formatTime(leads[index], leads.at(-1)));
+    return [lead, `${last} ${timeUnits}`, ` · valid ${formatTime(valid[frame], valid.at(-1))} ${timeUnits}`];
   }
 
   hover(point) {
@@ -239,8 +244,8 @@ class Player {
 
 // One map: the field of a grid, or particles joined by springs.
 class Panel {
-  constructor(player, { id, title, note, limits, lut, values, positions }) {
-    Object.assign(this, { player, id, limits, lut, values, positions });
+  constructor(player, { id, title, note, limits, lut, units, values, positions }) {
+    Object.assign(this, { player, id, limits, lut, units, values, positions });
     const { view } = player;
     const map = element("section", "map", player.maps);
     map.dataset.map = id;
@@ -249,7 +254,7 @@ class Panel {
     element("span", "map-note", head, note);
     this.value = element("span", "map-value", head);
     this.frameNode = element("div", `map-frame ${view.kind}`, map);
-    this.frameNode.style.aspectRatio = `${view.x[1] - view.x[0]} / ${view.y[1] - view.y[0]}`;
+    this.frameNode.style.aspectRatio = `${view.aspect}`;
     this.canvas = element("canvas", "field", this.frameNode);
     this.canvas.setAttribute("role", "img");
     this.canvas.setAttribute("aria-label", `${title}: ${note}`);
@@ -271,15 +276,16 @@ class Panel {
     }
   }
 
-  addTicks({ x, y, xTicks, yTicks, axesLabel }) {
-    for (const value of xTicks) {
+  addTicks({ x, y, xTicks, yTicks, xTickNames, yTickNames, axesLabel }) {
+    for (const [index, value] of xTicks.entries()) {
       const share = (value - x[0]) / (x[1] - x[0]);
       // on a narrow map the last ticks would run into the axes' name at the right end
-      const tick = element("span", share > 0.75 ? "tick x late" : "tick x", this.frameNode, `${value}`);
+      const late = axesLabel && share > 0.75 ? "tick x late" : "tick x";
+      const tick = element("span", late, this.frameNode, xTickNames[index]);
       tick.style.left = `${100 * share}%`;
     }
-    for (const value of yTicks) {
-      const tick = element("span", "tick y", this.frameNode, `${value}`);
+    for (const [index, value] of yTicks.entries()) {
+      const tick = element("span", "tick y", this.frameNode, yTickNames[index]);
       tick.style.bottom = `${(100 * (value - y[0])) / (y[1] - y[0])}%`;
     }
     element("span", "tick x name", this.frameNode, axesLabel);
@@ -294,7 +300,7 @@ class Panel {
     const lut = view.arrays[this.lut];
     for (let i = 0; i < 256; i++) image.data.set([lut[3 * i], lut[3 * i + 1], lut[3 * i + 2], 255], 4 * i);
     strip.getContext("2d").putImageData(image, 0, 0);
-    element("span", "", legend, `${formatValue(this.limits[1])} ${view.units}`.trim());
+    element("span", "", legend, `${formatValue(this.limits[1])} ${this.units}`.trim());
     legend.title = view.legendNote;
   }
 
@@ -324,8 +330,10 @@ class Panel {
     this.empty.style.display = this.missing ? "flex" : "none";
     this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     if (this.missing) return;
-    if (this.player.view.kind === "grid") this.drawGrid(frame);
-    else this.drawParticles(frame);
+    const { kind, onEarth } = this.player.view;
+    if (kind !== "grid") this.drawParticles(frame);
+    else if (onEarth) this.drawEarth(frame);
+    else this.drawGrid(frame);
   }
 
   hasValues(frame) {
@@ -335,29 +343,85 @@ class Panel {
   }
 
   drawGrid(frame) {
-    const { view } = this.player;
-    const { nx, ny } = view;
-    const solid = view.arrays.solid;
-    const lut = view.arrays[this.lut];
+    const { solid } = this.player.view.arrays;
+    this.fillImage((cell) => (solid[cell] ? SOLID : this.colourOf(this.at(frame, cell))));
+    this.drawImage(true);
+  }
+
+  // Sea in smooth colours, land in sharp cells over it, then the graticule and the coastlines.
+  drawEarth(frame) {
+    const { solid } = this.player.view.arrays;
+    const { nearestSea } = this.player;
+    this.fillImage((cell) => this.colourOf(this.at(frame, nearestSea[cell])));
+    this.drawImage(true);
+    this.fillImage((cell) => (solid[cell] ? SOLID : null));
+    this.drawImage(false);
+    this.drawGraticule();
+    this.drawCoastlines();
+  }
+
+  // The colour of a value, null where there is none.
+  colourOf(value) {
+    if (Number.isNaN(value)) return null;
+    const colour = this.colourAt(value);
+    return this.player.view.arrays[this.lut].subarray(colour, colour + 3);
+  }
+
+  fillImage(colourOf) {
+    const { nx, ny } = this.player.view;
     const pixels = this.image.data;
     for (let row = 0; row < ny; row++) {
       for (let column = 0; column < nx; column++) {
-        const cell = row * nx + column;
         const pixel = 4 * ((ny - 1 - row) * nx + column); // the first row lies at the bottom
-        const value = this.at(frame, cell);
-        const known = !Number.isNaN(value);
-        if (solid[cell]) pixels.set(SOLID, pixel);
-        else if (known) {
-          const colour = this.colourAt(value);
-          for (let band = 0; band < 3; band++) pixels[pixel + band] = lut[colour + band];
-        }
-        pixels[pixel + 3] = known || solid[cell] ? 255 : 0;
+        const colour = colourOf(row * nx + column);
+        for (let band = 0; colour && band < 3; band++) pixels[pixel + band] = colour[band];
+        pixels[pixel + 3] = colour ? 255 : 0;
       }
     }
+  }
+
+  drawImage(smooth) {
     this.small.getContext("2d").putImageData(this.image, 0, 0);
-    this.context.imageSmoothingEnabled = true;
+    this.context.imageSmoothingEnabled = smooth;
     this.context.imageSmoothingQuality = "high";
     this.context.drawImage(this.small, 0, 0, this.canvas.width, this.canvas.height);
+  }
+
+  drawGraticule() {
+    const { x, y, xTicks, yTicks } = this.player.view;
+    const { width, height } = this.canvas;
+    this.context.lineWidth = window.devicePixelRatio || 1;
+    this.context.strokeStyle = "rgba(20, 30, 40, 0.15)";
+    this.context.beginPath();
+    for (const value of xTicks) {
+      const across = this.toCanvas(value, y[0])[0];
+      this.context.moveTo(across, 0);
+      this.context.lineTo(across, height);
+    }
+    for (const value of yTicks) {
+      const along = this.toCanvas(x[0], value)[1];
+      this.context.moveTo(0, along);
+      this.context.lineTo(width, along);
+    }
+    this.context.stroke();
+  }
+
+  // Points are shares of 65535 of the map's width and height.
+  drawCoastlines() {
+    const { coast, coastStarts } = this.player.view.arrays;
+    const { width, height } = this.canvas;
+    this.context.lineWidth = 1.1 * (window.devicePixelRatio || 1);
+    this.context.lineJoin = "round";
+    this.context.strokeStyle = "#1d262d";
+    this.context.beginPath();
+    for (let line = 0; line + 1 < coastStarts.length; line++) {
+      for (let point = coastStarts[line]; point < coastStarts[line + 1]; point++) {
+        const at = [(coast[2 * point] / 65535) * width, (1 - coast[2 * point + 1] / 65535) * height];
+        if (point === coastStarts[line]) this.context.moveTo(...at);
+        else this.context.lineTo(...at);
+      }
+    }
+    this.context.stroke();
   }
 
   drawParticles(frame) {
@@ -448,8 +512,8 @@ class Panel {
     this.along.style.left = this.percent(point).left;
     const cell = this.cellAt(point, frame);
     if (cell < 0) this.value.textContent = "";
-    else if (view.kind === "grid" && view.arrays.solid[cell]) this.value.textContent = "obstacle";
-    else this.value.textContent = `${formatValue(this.at(frame, cell), 4)} ${view.units}`.trim();
+    else if (view.kind === "grid" && view.arrays.solid[cell]) this.value.textContent = view.solidName;
+    else this.value.textContent = `${formatValue(this.at(frame, cell), 4)} ${this.units}`.trim();
   }
 
   percent({ x, y }) {
@@ -466,6 +530,27 @@ class Panel {
     this.pin.style.left = `${(100 * x) / this.canvas.width}%`;
     this.pin.style.top = `${(100 * y) / this.canvas.height}%`;
   }
+}
+
+// For every cell itself or, on land, the nearest cell of the sea: with its colour under the land, the colours of the
+// sea reach its edge unmixed.
+function nearestFree({ nx, ny, arrays }) {
+  const nearest = new Int32Array(nx * ny).map((_, cell) => (arrays.solid[cell] ? -1 : cell));
+  let reached = [...nearest.keys()].filter((cell) => nearest[cell] >= 0);
+  while (reached.length) {
+    const next = [];
+    for (const cell of reached) {
+      const column = cell % nx;
+      const around = [cell - nx, cell + nx, column > 0 ? cell - 1 : -1, column < nx - 1 ? cell + 1 : -1];
+      for (const other of around) {
+        if (other < 0 || other >= nx * ny || nearest[other] >= 0) continue;
+        nearest[other] = nearest[cell];
+        next.push(other);
+      }
+    }
+    reached = next;
+  }
+  return nearest.map((from, cell) => (from < 0 ? cell : from));
 }
 
 function setIcon(button, name) {

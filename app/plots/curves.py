@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-BLUE, ORANGE, GREEN, GREY = (
+BLUE, ORANGE, GREEN, GREY, RED = (
     "#2f8fc4",
     "#e07b39",
     "#3a9e6e",
     "#8b949b",
+    "#b5403a",
 )  # told apart in print and by the colour-blind
 
 

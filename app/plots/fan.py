@@ -6,7 +6,7 @@ from statistics import NormalDist
 import numpy as np
 import plotly.graph_objects as go
 
-from app.plots.curves import BLUE, ORANGE, styled
+from app.plots.curves import BLUE, ORANGE, RED, styled
 
 PERCENTS = (10, 25, 50, 75, 90)
 
@@ -29,13 +29,28 @@ def normal_bands(mean: np.ndarray, spread: np.ndarray) -> Bands:
     return Bands(mean + scores[:, None] * spread)
 
 
-def fan_chart(lead: np.ndarray, bands: Bands, truth: np.ndarray, *, time_units: str, units: str) -> go.Figure:
-    """Bands 10–90 % and 25–75 %, median and truth, (lead,) each, in `units`."""
-    low, lower, median, upper, high = bands.percentiles
+def fan_chart(
+    lead: np.ndarray,
+    bands: Bands,
+    truth: np.ndarray,
+    *,
+    time_units: str,
+    units: str,
+    threshold: np.ndarray | None = None,
+) -> go.Figure:
+    """Bands 10–90 % and 25–75 %, median and truth, (lead,) each, in `units`; a threshold (lead,) as a dashed line."""
     figure = go.Figure()
-    _band(figure, lead, low, high, 0.18, "10–90 %")
-    _band(figure, lead, lower, upper, 0.35, "25–75 %")
-    for name, values, colour in (("median", median, BLUE), ("truth", truth, ORANGE)):
+    add_bands(figure, lead, bands)
+    if threshold is not None:
+        figure.add_scatter(
+            x=lead,
+            y=threshold,
+            name="threshold",
+            mode="lines",
+            line={"color": RED, "width": 1.5, "dash": "dash"},
+            hovertemplate=f"%{{y:.4~g}} {units}",
+        )
+    for name, values, colour in (("median", bands.percentiles[2], BLUE), ("truth", truth, ORANGE)):
         figure.add_scatter(
             x=lead,
             y=values,
@@ -45,6 +60,13 @@ def fan_chart(lead: np.ndarray, bands: Bands, truth: np.ndarray, *, time_units: 
             hovertemplate=f"%{{y:.4~g}} {units}",
         )
     return styled(figure, time_units=time_units, y_title=units or "dimensionless").update_yaxes(rangemode="normal")
+
+
+def add_bands(figure: go.Figure, x: np.ndarray, bands: Bands) -> None:
+    """The ranges of the middle 80 % and 50 %."""
+    low, lower, _, upper, high = bands.percentiles
+    _band(figure, x, low, high, 0.18, "10–90 %")
+    _band(figure, x, lower, upper, 0.35, "25–75 %")
 
 
 def _band(figure: go.Figure, lead: np.ndarray, low: np.ndarray, high: np.ndarray, shade: float, name: str) -> None:

@@ -3,15 +3,15 @@
 import plotly.graph_objects as go
 
 from app.plots.curves import BLUE, GREY
-from engine.schedules import Schedule
+from engine.schedules import Schedule, trained_leads
 
 TALL, SHORT = 1.0, 0.5
 
 
-def schedule_chart(schedule: Schedule) -> go.Figure:
-    """Whole leads tall, fractional ones short; whole leads that the schedule skips stay grey."""
+def schedule_chart(schedule: Schedule, auxiliary_steps: int = 0) -> go.Figure:
+    """Whole leads tall, fractional ones short; trained leads that the schedule skips stay grey."""
     kept = set(schedule.leads)
-    skipped = [float(lead) for lead in range(schedule.horizon) if lead not in kept]
+    skipped = [lead for lead in trained_leads(schedule.horizon, auxiliary_steps) if lead not in kept]
     figure = go.Figure()
     _ticks(figure, skipped, GREY, 0.35, "skipped")
     _ticks(figure, list(schedule.leads), BLUE, 1.0, "lead")

@@ -334,6 +334,6 @@ def _finish(figure: Figure, axes: Axes, mesh: ScalarMappable, title: str, units:
 
 def _beyond(mesh: ScalarMappable) -> str:
     """At which ends the colour bar is pointed: where values lie beyond its limits."""
-    values = np.ma.asarray(mesh.get_array()).compressed()
+    values: np.ndarray = np.ma.asarray(mesh.get_array()).compressed()
     below, above = bool((values < mesh.norm.vmin).any()), bool((values > mesh.norm.vmax).any())
     return {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[below, above]

@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--loss", help="mse, l1 or crps (almost-fair, two members); default: the stage's own")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--learning-rate", type=float, default=5e-4)
+    parser.add_argument("--weight-decay", type=float, default=1e-4)
     parser.add_argument("--runs", type=int, help="use only the first N training runs")
     parser.add_argument("--data", type=Path, help="folder of the training runs, with validation beside it")
     parser.add_argument("--folder", type=Path, help="folder of the training states")

@@ -62,9 +62,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Mirror:
-    """A symmetry of the physics: flipping the tensor axis `axis` and negating the channels `negated`."""
+    """A symmetry of the physics: flipping the tensor axis `axis`, None for no flip, and negating departures from the
+    background in the channels `negated`."""
 
-    axis: int
+    axis: int | None
     negated: tuple[int, ...]
 
 

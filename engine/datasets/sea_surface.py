@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from engine.datasets.background import Background, fit_background
-from engine.datasets.base import Axis, Channel, InitialCondition, Run
+from engine.datasets.base import Axis, Channel, InitialCondition, Mirror, Run
 from engine.datasets.calendar import Calendar
 from engine.errors import DataError
 
@@ -31,7 +31,7 @@ class SeaSurface:
     channels = (SEA_SURFACE_TEMPERATURE,)
     static_channels = ("land",)
     time_step = 1.0
-    mirror = None
+    mirror = Mirror(axis=None, negated=(0,))  # warm and cold anomalies evolve nearly alike, and the record is short
     start_oversampling = 0.0
 
     def season(self, time: float) -> float:

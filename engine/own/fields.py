@@ -101,7 +101,7 @@ def _steps(file: OwnFile, fields: tuple[Field, ...], dataset: Dataset, time: str
 def _steps_of_file(file: OwnFile, fields: tuple[Field, ...], dataset: Dataset, time: str | int | None) -> Steps:
     axis, time_dim = fields[0].time, fields[0].time_dim
     count = file.header.dims[time_dim] if time_dim else 1
-    if any(field.time_dim != time_dim or field.time != axis for field in fields):
+    if len({(field.time_dim, field.time and field.time.name) for field in fields}) > 1:
         raise DataError(f"The channels in {file.name} have different times; write them along one time axis.")
     if axis is None:
         if count == 1 and isinstance(time, str):

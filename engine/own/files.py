@@ -21,8 +21,8 @@ import numpy as np
 from engine.errors import DataError
 from engine.own import reader
 
-PATIENCE = 120.0
-"""Seconds that the reading process may take over one answer."""
+PATIENCE = 30.0
+"""Seconds that the reading process may take over one answer: on some damaged files the libraries never come back."""
 
 Bounds = Sequence[tuple[int, int]]
 

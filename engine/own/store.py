@@ -87,6 +87,11 @@ def load_own(name: str, dataset: Dataset, *, reference: Run | None = None) -> Ru
     return run
 
 
+def _same_grid(axes: tuple[Axis, ...], reference: Run, dataset: Dataset) -> bool:
+    of_reference = axes_of(dataset, reference)
+    return all(np.array_equal(axis.values, other.values) for axis, other in zip(axes, of_reference, strict=True))
+
+
 def own_runs(dataset: Dataset) -> tuple[str, ...]:
     """Names of the own fields that are kept, the latest first."""
     found = [path for path in _folder(dataset).glob("*.nc") if _NAME.fullmatch(path.stem)]

@@ -111,13 +111,13 @@ def mirror_states(x: Tensor, dataset: Dataset, chosen: Tensor) -> Tensor:
     """Mirror the chosen samples of normalised states (b, channel, y, x)."""
     if dataset.mirror is None:
         return x
-    flipped = x.flip(dataset.mirror.axis)
+    flipped = x.clone() if dataset.mirror.axis is None else x.flip(dataset.mirror.axis)
     flipped[:, list(dataset.mirror.negated)] *= -1
     return torch.where(chosen.to(x.device)[:, None, None, None], flipped, x)
 
 
 def mirror_fields(fields: Tensor, dataset: Dataset, chosen: Tensor) -> Tensor:
     """Mirror the chosen samples of static fields or masks (b, s, y, x)."""
-    if dataset.mirror is None:
+    if dataset.mirror is None or dataset.mirror.axis is None:
         return fields
     return torch.where(chosen.to(fields.device)[:, None, None, None], fields.flip(dataset.mirror.axis), fields)

@@ -14,7 +14,7 @@ from engine.window import Pair, WindowSetting, bind
 
 MEMBERS = 4
 WINDOWS = 2
-STARTS = 24
+STARTS = 96
 FORECASTS = 12
 
 

@@ -14,6 +14,7 @@ from engine.datasets.base import parse_initial_condition
 from engine.errors import Cancelled, RequestError
 from engine.forecasting import Progress
 from engine.requests import ForecastRequest, ResolvedRequest
+from engine.results import background_dataset
 from engine.sampling import SOLVERS
 from engine.schedules import parse_schedule
 
@@ -80,16 +81,24 @@ class FakeEngine:
         states = np.full((request.steps, *run.states.shape[1:]), np.nan, np.float32)
         known = run.states[start.frame + 1 : start.frame + 1 + request.steps]
         states[: len(known)] = known
+        dims = ("lead", *(axis.name for axis in dataset.axes))
         return xr.Dataset(
-            {channel.name: (("lead", "y", "x"), states[:, index]) for index, channel in enumerate(dataset.channels)},
+            {channel.name: (dims, states[:, index]) for index, channel in enumerate(dataset.channels)},
             self._coordinates(request),
         )
 
     def static_fields(self, request: ResolvedRequest) -> xr.Dataset:
         dataset = get_dataset(request.dataset)
         run = dataset.load(parse_initial_condition(request.init, dataset).run)
-        fields = {name: (("y", "x"), run.static[index]) for index, name in enumerate(dataset.static_channels)}
-        return xr.Dataset({**fields, "scored": (("y", "x"), dataset.scored(run))})
+        dims = tuple(axis.name for axis in dataset.axes)
+        fields = {name: (dims, run.static[index]) for index, name in enumerate(dataset.static_channels)}
+        return xr.Dataset({**fields, "scored": (dims, dataset.scored(run))})
+
+    def background_fields(self, request: ResolvedRequest) -> xr.Dataset:
+        dataset = get_dataset(request.dataset)
+        start = parse_initial_condition(request.init, dataset)
+        run = dataset.load(start.run)
+        return background_dataset(request, dataset, run, start.frame, dataset.background(run))
 
     def calls_per_member(self, request: ResolvedRequest) -> int:
         return 30
@@ -101,31 +110,34 @@ class FakeEngine:
         initial = run.states[start.frame]
         random = np.random.default_rng(request.seed)
         growth = np.linspace(0.02, 0.3, request.steps)[:, None, None, None]
-        scale = run.states.std(axis=(0, 2, 3))[:, None, None]
+        scale = np.nanstd(run.states, axis=(0, 2, 3))[:, None, None]
         shape = (request.members, request.steps, *initial.shape)
         noise = random.standard_normal(shape).astype(np.float32) * growth * scale
         moving = run.states[np.minimum(start.frame + 1 + np.arange(request.steps), run.frames - 1)]
         members = (moving + noise * (dataset.scored(run))).astype(np.float32)
+        dims = tuple(axis.name for axis in dataset.axes)
         result = xr.Dataset(
             {
-                channel.name: (("member", "lead", "y", "x"), members[:, :, index], {"units": channel.units})
+                channel.name: (("member", "lead", *dims), members[:, :, index], {"units": channel.units})
                 for index, channel in enumerate(dataset.channels)
             },
             self._coordinates(request),
             {"request": json.dumps(asdict(request))},
         )
         for index, channel in enumerate(dataset.channels):
-            result[f"{channel.name}_init"] = (("y", "x"), initial[index])
+            result[f"{channel.name}_init"] = (dims, initial[index])
         return result
 
     def _coordinates(self, request: ResolvedRequest) -> dict[str, object]:
         dataset = get_dataset(request.dataset)
         start = parse_initial_condition(request.init, dataset)
-        time_zero = float(dataset.load(start.run).times[start.frame])
         leads = np.arange(1.0, request.steps + 1)
+        times = dataset.load(start.run).times[start.frame] + np.array([0.0, *leads]) * dataset.time_step
+        if dataset.calendar is not None:
+            times = np.array([dataset.calendar.date(time) for time in times], "datetime64[ns]")
         return {
             "lead": ("lead", leads),
-            "valid_time": ("lead", time_zero + leads * dataset.time_step),
-            "init_time": ((), time_zero),
+            "valid_time": ("lead", times[1:]),
+            "init_time": ((), times[0]),
             **{axis.name: (axis.name, axis.values) for axis in dataset.axes},
         }
