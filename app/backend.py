@@ -6,6 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -17,7 +18,7 @@ from app.variables import Variable, variables_of
 from engine.baselines import read_table
 from engine.cache import ArrayCache, default_cache
 from engine.datasets import Dataset, Run, get_dataset
-from engine.datasets.base import parse_initial_condition
+from engine.datasets.base import InitialCondition, parse_initial_condition
 from engine.errors import CheckpointError, EngineError
 from engine.forecasting import Progress
 from engine.jobs import Job, JobQueue
@@ -107,7 +108,9 @@ class Backend:
         self._queue: JobQueue[ResolvedRequest] = JobQueue(self._compute)
         self._examples: dict[str, Shown | None] = {}
         self._tables: dict[str, xr.Dataset | None] = {}
-        self._records: dict[tuple[str, str, int, int], xr.Dataset] = {}
+        self._aside = ThreadPoolExecutor(1, "coldcast-baselines")
+        self._records: dict[tuple[InitialCondition, str, int], Future[xr.Dataset | None]] = {}
+        self._records_lock = threading.Lock()
         self._seconds_per_call: dict[str, float] = {}
 
     def first_request(self, dataset: str) -> ForecastRequest:
@@ -150,38 +153,37 @@ class Backend:
                 summary.ensemble.references[name] = _threshold(summary, variable)
 
     def baselines(self, summary: Summary, variable: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Leads and CRPS of what must be beaten, by name; empty where nothing is known of such a forecast."""
+        """Leads and CRPS of what must be beaten, by name; empty where none are known, or not yet."""
         dataset = get_dataset(summary.dataset)
         start = parse_initial_condition(json.loads(summary.request)["init"], dataset)
-        if dataset.calendar is not None:
-            scores = self._record(dataset, start.run, start.frame, int(summary.leads[-1]))
-            wanted: dict[str, str | int] = {
-                "start": start.frame,
-                "channel": "sst" if variable == "anomaly" else variable,
-            }
-        else:
+        wanted: dict[str, str | int] = {"start": start.frame, "channel": variable}
+        if dataset.calendar is None:
             scores = self._table(summary.dataset)
-            wanted = {"run": start.run, "start": start.frame, "channel": variable}
+            wanted["run"] = start.run
+        else:
+            coming = self._record_scores(summary)
+            scores = coming.result() if coming.done() else None
+            wanted["channel"] = "sst" if variable == "anomaly" else variable  # both have the same
         if scores is None or any(value not in scores[name].values for name, value in wanted.items()):
             return {}
         within = scores.sel(wanted)["crps"].sel(lead=slice(None, float(summary.leads[-1])))
         return {str(line["baseline"].values): (line["lead"].values, line.values) for line in within}
 
-    def _record(self, dataset: Dataset, run: str, frame: int, steps: int) -> "xr.Dataset | None":
-        """Scores of the baselines of an observed record from one frame; None where it has no training years."""
-        key = (dataset.name, run, frame, steps)
-        if key not in self._records:
-            from engine.record_evaluation import record_baselines
+    def awaits_baselines(self, summary: Summary) -> bool:
+        """Whether the baselines of a forecast are still being scored."""
+        return get_dataset(summary.dataset).calendar is not None and not self._record_scores(summary).done()
 
-            try:
-                found = record_baselines(dataset, dataset.load(run), [frame], steps)
-            except EngineError as error:
-                log.warning("%s", error)
-                return None
-            if len(self._records) >= KEPT_RECORDS:
-                self._records.pop(next(iter(self._records)), None)
-            self._records[key] = found
-        return self._records[key]
+    def _record_scores(self, summary: Summary) -> "Future[xr.Dataset | None]":
+        """The baselines of an observed record from one frame; they take seconds, and so another thread scores them."""
+        dataset = get_dataset(summary.dataset)
+        start = parse_initial_condition(json.loads(summary.request)["init"], dataset)
+        key = (start, dataset.name, int(summary.leads[-1]))
+        with self._records_lock:
+            if key not in self._records:
+                self._records[key] = self._aside.submit(_score_baselines, dataset, start, int(summary.leads[-1]))
+                if len(self._records) > KEPT_RECORDS:
+                    self._records.pop(next(iter(self._records)))
+            return self._records[key]
 
     def _table(self, dataset: str) -> "xr.Dataset | None":
         if dataset not in self._tables:
@@ -223,7 +225,7 @@ class Backend:
         background = self.engine.background_fields(request) if dataset.calendar is not None else None
         summary = summarise(result, truth, static, dataset, background)
         summary.maps(first)  # what is shown first is made here, off the script thread
-        self.baselines(summary, first.name)
+        self.awaits_baselines(summary)  # and starts them
         if meter.anew:
             work = self.engine.calls_per_member(request) * request.members
             self._seconds_per_call[request.dataset] = meter.seconds / work
@@ -254,6 +256,17 @@ def run_of(summary: Summary) -> Run:
     """The run that a forecast started from."""
     dataset = get_dataset(summary.dataset)
     return dataset.load(parse_initial_condition(json.loads(summary.request)["init"], dataset).run)
+
+
+def _score_baselines(dataset: Dataset, start: InitialCondition, steps: int) -> "xr.Dataset | None":
+    """Scores of the baselines from one frame of a record; None where it has no training years."""
+    from engine.record_evaluation import record_baselines
+
+    try:
+        return record_baselines(dataset, dataset.load(start.run), [start.frame], steps)
+    except EngineError as error:
+        log.warning("%s", error)
+        return None
 
 
 def _threshold(summary: Summary, variable: Variable) -> np.ndarray:

@@ -313,6 +313,7 @@ def _day_control(calendar: Calendar, run: Run, given: ResolvedRequest, frame: in
             max_value=last,
             key=key,
             format="YYYY-MM-DD",
+            required=True,
             help=HELP["date"],
         )
         _step_buttons(given)

@@ -199,7 +199,7 @@ def _times(result: xr.Dataset, dataset: "Dataset") -> tuple[float, np.ndarray]:
     init = result["init_time"].values
     if dataset.calendar is None:
         return float(init), result["valid_time"].values.astype(np.float64)
-    start = dataset.calendar.time(np.datetime64(init, "s"))
+    start = dataset.calendar.time(np.datetime64(init.astype("datetime64[s]").item()))
     return start, start + result["lead"].values.astype(np.float64) * dataset.time_step
 
 

@@ -9,7 +9,7 @@ import xarray as xr
 from torch import Tensor
 
 from engine.datasets import Run, get_dataset
-from engine.datasets.base import parse_initial_condition
+from engine.datasets.base import load_run, parse_initial_condition
 from engine.errors import Cancelled
 from engine.loading import load_pair
 from engine.member_windows import BATCH_CELLS, MemberWindows, Plan, Store
@@ -194,7 +194,7 @@ def _plan(request: ResolvedRequest, trajectory: Run, frame: int) -> Plan:
 def _initial_condition(request: ResolvedRequest) -> tuple[Run, int]:
     dataset = get_dataset(request.dataset)
     condition = parse_initial_condition(request.init, dataset)
-    return dataset.load(condition.run), condition.frame
+    return load_run(dataset, condition.run), condition.frame
 
 
 def _initial_state(plan: Plan, members: int) -> Tensor:

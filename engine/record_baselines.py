@@ -29,14 +29,14 @@ Fitted = Callable[[np.ndarray, float], Gaussian | Ensemble]
 """(anomalies to start from (cell,), season that is forecast) -> a forecast for every cell."""
 
 
-def dressed_persistence(training: TrainingAnomalies, lead: int) -> Fitted:
+def dressed_persistence(training: TrainingAnomalies, lead: int) -> Callable[[np.ndarray, float], Gaussian]:
     """Today's anomaly for ever; the variance is the mean square of its change over the lead, cell by cell."""
     change = training.values[lead:] - training.values[:-lead]
     std = np.sqrt((change**2).mean(axis=0))
     return lambda initial, season: _gaussian(initial, std)
 
 
-def dressed_damped_persistence(training: TrainingAnomalies, lead: int) -> Fitted:
+def dressed_damped_persistence(training: TrainingAnomalies, lead: int) -> Callable[[np.ndarray, float], Gaussian]:
     """Today's anomaly times its regression onto the one a lead later, with the residual's variance, cell by cell."""
     now, later = training.values[:-lead], training.values[lead:]
     slope = (now * later).sum(axis=0) / np.maximum((now**2).sum(axis=0), 1e-12)
@@ -44,7 +44,7 @@ def dressed_damped_persistence(training: TrainingAnomalies, lead: int) -> Fitted
     return lambda initial, season: _gaussian(slope * initial, std)
 
 
-def climatology(training: TrainingAnomalies, lead: int) -> Fitted:
+def climatology(training: TrainingAnomalies, lead: int) -> Callable[[np.ndarray, float], Ensemble]:
     """The anomalies of the training years in the season that is forecast, whatever they start from."""
 
     def forecast(initial: np.ndarray, season: float) -> Ensemble:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -43,7 +42,7 @@ class Pair:
 
     def scaling_of(self, run: Run) -> Scaling:
         """Physical units ↔ what the networks see, for the states of a run."""
-        missing = np.isnan(run.states).any(axis=0) if self.dataset.calendar is not None else None
+        missing = None if self.dataset.calendar is None else ~self.dataset.scored(run)
         return Scaling.of_channels(self.background_of(run), self.mean, self.std, self.device, missing=missing)
 
 

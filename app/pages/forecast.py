@@ -191,7 +191,8 @@ def variable_control(dataset: Dataset, summary: Summary) -> Variable:
         return variable
     asked = exceedance(controls.threshold_control(dataset, typical(summary)))
     try:
-        session.backend().refer(summary, asked)
+        with st.spinner("Finding the threshold …", show_time=True):
+            session.backend().refer(summary, asked)
     except EngineError as error:
         st.warning(str(error))
         return next(iter(known.values()))
@@ -341,6 +342,15 @@ def scores_by_lead(dataset: Dataset, summary: Summary, variable: Variable, cell:
             *baseline_curves(dataset, summary, variable),
         )
     st.plotly_chart(score_chart(lines, time_units=dataset.time_units, units=units), key="scores", config=QUIET)
+    if variable.threshold is None and session.backend().awaits_baselines(summary):
+        st.fragment(wait_for_baselines, run_every=2)(summary)
+
+
+def wait_for_baselines(summary: Summary) -> None:
+    """Draw the page again once the baselines are scored."""
+    if not session.backend().awaits_baselines(summary):
+        st.rerun()
+    st.caption("Scoring persistence and climatology …")
 
 
 def spread_and_error(dataset: Dataset, summary: Summary, variable: Variable, cell: int) -> None:

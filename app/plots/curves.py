@@ -92,5 +92,7 @@ def styled(figure: go.Figure, *, time_units: str, y_title: str) -> go.Figure:
         dragmode=False,
     )
     figure.update_xaxes(title=f"lead time ({time_units})", rangemode="tozero", fixedrange=True, showgrid=False)
+    if time_units == "months":
+        figure.update_xaxes(dtick=3)
     figure.update_yaxes(title=y_title, rangemode="tozero", fixedrange=True, gridcolor="rgba(139,148,155,.25)")
     return figure

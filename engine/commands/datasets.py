@@ -18,6 +18,7 @@ def run(arguments: argparse.Namespace) -> int:
         channels = ", ".join(f"{channel.name} ({channel.units})" for channel in dataset.channels)
         print(f"{dataset.name}: {dataset.title}")
         print(f"  grid {grid}; channels {channels}")
-        print(f"  window {dataset.horizon} steps of {dataset.time_step:g} {dataset.time_units}")
-        print(f"  {len(dataset.initial_conditions())} initial conditions; runs {', '.join(dataset.runs()) or 'none'}")
+        print(f"  window {dataset.horizon} steps, {dataset.horizon * dataset.time_step:g} {dataset.time_units}")
+        starts = f"{len(dataset.initial_conditions())} initial conditions; runs {', '.join(dataset.runs())}"
+        print(f"  {starts}" if dataset.runs() else f"  no data on this machine: {dataset.remedy}")
     return 0

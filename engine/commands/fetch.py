@@ -78,7 +78,7 @@ def _fetch_published(arguments: argparse.Namespace) -> None:
     folder = data_dir() / "published" if arguments.out is None else arguments.out
     archive = folder / source.url.rpartition("/")[2]
     download(source.url, archive, sha256=source.sha256, progress=_show)
-    _say(f"\nunpacking into {folder}")
+    print(f"\nunpacking into {folder}", flush=True)
     extract_tar(archive, folder)
     if not arguments.keep_archive:
         archive.unlink()
@@ -106,7 +106,7 @@ def _fetch_boxes(arguments: argparse.Namespace) -> None:
     from engine.datasets.sst_boxes import box_files
     from engine.datasets.zenodo_fetch import fetch_boxes
 
-    folder = fetch_boxes(folder=arguments.out, announce=_announce, progress=_show)
+    folder = fetch_boxes(folder=arguments.out, announce=_announce, progress=_show_file)
     _say(f"\n{len(box_files(folder))} boxes in {folder}")
 
 
@@ -125,9 +125,17 @@ def _show_year(progress: "FetchProgress") -> None:
     )
 
 
+def _show_file(done: int, total: int | None) -> None:
+    _say(f"\r{_amount(done, total)}", end="")
+
+
 def _show(done: int, total: int | None) -> None:
+    print(f"\r{_amount(done, total)}", end="", flush=True)
+
+
+def _amount(done: int, total: int | None) -> str:
     share = f" of {total / 1e6:,.1f} MB ({100 * done / total:.0f} %)" if total else " MB"
-    _say(f"\r{done / 1e6:,.1f}{share}", end="")
+    return f"{done / 1e6:,.1f}{share}"
 
 
 def _say(text: str, end: str = "\n") -> None:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import DataError
+from engine.errors import DataError, RequestError
 
 if TYPE_CHECKING:
     from engine.forecasting import Progress
@@ -41,7 +41,16 @@ def request_from(arguments: argparse.Namespace, dataset: str) -> "ForecastReques
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the verb."""
     parser.add_argument("--dataset", required=True)
-    parser.add_argument("--init", default="0", help="index or RUN:FRAME")
+    parser.add_argument("--init", default="0", help="index, RUN:FRAME or a date such as 2015-06")
+    parser.add_argument("--init-file", type=Path, help="start from a field in this netCDF file, which is kept")
+    parser.add_argument(
+        "--init-variable",
+        action="append",
+        default=[],
+        metavar="CHANNEL=NAME",
+        help="the file's variable for a channel, such as sst=tos, or for an axis, such as lat=nav_lat",
+    )
+    parser.add_argument("--init-time", help="which time of the file to start from, such as 2016-01")
     add_request_arguments(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--no-cache", action="store_true", help="neither read nor write stored windows")
@@ -54,9 +63,11 @@ def run(arguments: argparse.Namespace) -> int:
     from engine.datasets.netcdf import NETCDF_LOCK
     from engine.forecasting import forecast
 
-    request = request_from(arguments, arguments.dataset)
     if not arguments.out.parent.is_dir():
         raise DataError(f"The folder {arguments.out.parent} does not exist: make it or name another --out.")
+    if arguments.init_file is not None:
+        arguments.init = _keep_own(arguments)
+    request = request_from(arguments, arguments.dataset)
     cache = None if arguments.no_cache else default_cache()
     result = forecast(request, cache=cache, device=arguments.device, progress=_show)
     print(file=sys.stderr)
@@ -67,6 +78,31 @@ def run(arguments: argparse.Namespace) -> int:
         raise DataError(f"{arguments.out} cannot be written ({error}): name another --out.") from None
     print(arguments.out)
     return 0
+
+
+def _keep_own(arguments: argparse.Namespace) -> str:
+    """Read the person's file, say what was done with it, keep it; returns the init of its forecast."""
+    from engine.datasets import get_dataset
+    from engine.own.fields import read_own
+    from engine.own.store import keep_own
+
+    dataset = get_dataset(arguments.dataset)
+    own = read_own(arguments.init_file, dataset, variables=_names(arguments.init_variable), time=arguments.init_time)
+    for note in own.notes:
+        print(note, file=sys.stderr)
+    for warning in own.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    keep_own(own, dataset)
+    init = f"{own.run.name}:{own.frame}"
+    print(f"kept: --init {init} starts from it again", file=sys.stderr)
+    return init
+
+
+def _names(pairs: list[str]) -> dict[str, str]:
+    named = dict(pair.partition("=")[::2] for pair in pairs)
+    if not all(named.values()):
+        raise RequestError(f"--init-variable is {' '.join(pairs)!r}: write CHANNEL=NAME, such as sst=tos.")
+    return named
 
 
 def _show(progress: "Progress") -> None:

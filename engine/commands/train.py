@@ -18,6 +18,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--learning-rate", type=float, default=5e-4)
     parser.add_argument("--weight-decay", type=float, default=1e-4)
     parser.add_argument("--runs", type=int, help="use only the first N training runs")
+    parser.add_argument(
+        "--synthetic",
+        type=int,
+        default=0,
+        help="add N invented runs of a linear inverse model fitted on the training years (observed records alone)",
+    )
     parser.add_argument("--data", type=Path, help="folder of the training runs, with validation beside it")
     parser.add_argument("--folder", type=Path, help="folder of the training states")
     parser.add_argument("--seed", type=int, default=0)

@@ -14,6 +14,9 @@ from engine.datasets.background import Background
 from engine.datasets.calendar import Calendar, is_date, parse_date
 from engine.errors import RequestError
 
+OWN = "own-"
+"""What the names of own fields begin with."""
+
 
 @dataclass(frozen=True)
 class Channel:
@@ -214,16 +217,32 @@ def parse_initial_condition(text: str | int, dataset: Dataset) -> InitialConditi
     return known[index]
 
 
+def load_run(dataset: Dataset, name: str) -> Run:
+    """A run of the data set, or a person's own field that was kept, "own-" and its digest.
+
+    Raises: DataError where there is none of that name or its file is damaged.
+    """
+    return _load_own(dataset, name) if name.startswith(OWN) else dataset.load(name)
+
+
+@lru_cache(maxsize=8)
+def _load_own(dataset: Dataset, name: str) -> Run:
+    from engine.own.store import load_own  # which reads files with libraries that training does without
+
+    return load_own(name, dataset)
+
+
 def date_of(dataset: Dataset, run: Run, frame: int) -> str | None:
     """The date of a frame as a person writes it; None where the data set knows no dates."""
     return None if dataset.calendar is None else dataset.calendar.label(float(run.times[frame]))
 
 
 def _named_initial_condition(run: str, frame: str, dataset: Dataset) -> InitialCondition:
-    if run not in dataset.runs():
+    own = run.startswith(OWN)
+    if not own and run not in dataset.runs():
         raise RequestError(f"init names the run {run!r}, but {dataset.name} has {', '.join(dataset.runs()) or 'none'}.")
-    # the last frame of a simulated run has nothing ahead; that of a record is where a real forecast starts
-    starts = dataset.load(run).frames - (dataset.calendar is None)
+    # a simulated run ends with nothing ahead; the last frame of a record or of an own field starts a real forecast
+    starts = load_run(dataset, run).frames - (dataset.calendar is None and not own)
     if not frame.isdigit() or int(frame) >= starts:
         raise RequestError(
             f"init names the frame {frame!r}, but a run of {dataset.name} starts from 0 to {starts - 1}."

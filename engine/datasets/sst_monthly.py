@@ -28,7 +28,7 @@ class MonthlySeaSurface(SeaSurface):
         Axis("lat", np.arange(-25, 25.1, 2.5), "degrees_north", "latitude"),
         Axis("lon", np.arange(120, 290.1, 2.5), "degrees_east", "longitude"),
     )
-    horizon = 12
+    horizon = 6
     default_steps = 12
     time_units = "months"
     remedy = "restore the file data/sst-monthly/pacific.nc"

@@ -25,7 +25,7 @@ class Scaling:
     """Physical units ↔ normalised: (x − offset) / scale, and 0 where there are no data.
 
     offset: (1 + 2K, channel, y, x), harmonics of the year as in `engine.datasets.background`; scale: broadcasts to
-    (channel, y, x); missing: bool (channel, y, x), cells that are NaN in physical units, None where there are none.
+    (channel, y, x); missing: bool (y, x), cells that are NaN in physical units, None where there are none.
     """
 
     offset: Tensor

@@ -36,7 +36,7 @@ _MESH_FAST = {"out_channels": 4, "width": 64, "blocks": 2, "dropout": 0.05, "tim
 _FLOW_PAPER = {"out_channels": 3, "dim": 64, "size": 256, "dropout": 0.15}
 _MESH_PAPER = {"in_channels": 9, "out_channels": 4, "dim": 64, "kernels": [9, 7, 5, 3]}
 _DAILY_FAST = {"out_channels": 1, "widths": [32, 48, 64], "dropout": 0.2, "time_width": 64}
-_MONTHLY_FAST = {"out_channels": 1, "widths": [32, 48, 64], "dropout": 0.3, "time_width": 64}
+_MONTHLY_FAST = {"out_channels": 1, "widths": [32, 48, 64], "dropout": 0.2, "time_width": 64}
 _SST_PAPER = {"in_channels": 2, "out_channels": 1, "dim": 64, "multiples": [1, 2, 4]}
 
 PRESETS: dict[tuple[str, str], Preset] = {

@@ -212,6 +212,7 @@ def _listed(names: Iterable[str]) -> str:
 
 def _skeleton(header: Header, variable: Variable) -> xr.Dataset:
     """The file with every dimension of length one: enough for cf-xarray, which looks at names and attributes."""
+    dims = {dim for other in header.variables.values() for dim in other.dims}
     stated = variable.text("coordinates").split()
     kept = {
         name: other
@@ -226,9 +227,14 @@ def _skeleton(header: Header, variable: Variable) -> xr.Dataset:
     arrays = {
         name: xr.Variable(other.dims, np.zeros((1,) * len(other.dims)), dict(_texts(other)))
         for name, other in kept.items()
+        # a variable that is called as a dimension without being its coordinate is none that xarray could hold
         if len(set(other.dims)) == len(other.dims)
+        and (name == variable.name or name not in dims or other.dims == (name,))
     }
-    skeleton = xr.Dataset(arrays)
+    try:
+        skeleton = xr.Dataset(arrays)
+    except ValueError:
+        raise DataError(f"{variable.name!r} is called as one of its dimensions; rename it.") from None
     return skeleton.set_coords([name for name in arrays if name != variable.name]).cf.guess_coord_axis()
 
 

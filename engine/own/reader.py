@@ -40,10 +40,14 @@ class NetcdfFile:
     def __init__(self, path: Path) -> None:
         try:
             self._file = netCDF4.Dataset(path, "r")
+            whole = path.stat().st_size >= _least_size(self._file)
         except _UNREADABLE:
             raise FileRefused("is damaged or not a netCDF file") from None
         except MemoryError:
             raise FileRefused("declares more than memory can hold") from None
+        if not whole:
+            self.close()
+            raise FileRefused("is cut short")
 
     def close(self) -> None:
         """Close the file; one that is damaged may refuse even that."""
@@ -80,6 +84,33 @@ class NetcdfFile:
         except _UNREADABLE:
             raise FileRefused(f"is damaged where it holds {name}") from None
         return filled
+
+
+def _least_size(file: netCDF4.Dataset) -> int:
+    """Bytes that a file of the classic format has at least: the library reads zeros beyond the end of a shorter one.
+
+    Source: NetCDF Classic Format Specification; HDF5 files are checked by their own library.
+    """
+    if not file.data_model.startswith("NETCDF3"):
+        return 0
+    size = 32 + _attributes_size(file) + sum(8 + _padded(name) for name in file.dimensions)
+    for name, variable in file.variables.items():
+        size += 28 + _padded(name) + 4 * len(variable.dimensions) + _attributes_size(variable)
+        size += math.prod(variable.shape) * variable.dtype.itemsize
+    return size
+
+
+def _attributes_size(holder: netCDF4.Dataset | netCDF4.Variable) -> int:
+    values = {name: holder.getncattr(name) for name in holder.ncattrs()}
+    return sum(
+        12 + _padded(name) + (_padded(value) if isinstance(value, str) else -(-np.asarray(value).nbytes // 4) * 4)
+        for name, value in values.items()
+    )
+
+
+def _padded(text: str) -> int:
+    """Bytes of a text, filled up to a multiple of four."""
+    return -(-len(text.encode()) // 4) * 4
 
 
 def _described(variable: netCDF4.Variable) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The training loop: a time budget, an averaged network, the best one kept, a state that survives a kill."""
 
 import csv
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -8,17 +9,17 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engine.datasets.base import Dataset
+from engine.datasets.base import Dataset, Run
 from engine.errors import DataError, RequestError
 from engine.loading import choose_device
 from engine.models import build_network, channels_last
 from engine.models.dynamics import Forecaster, Interpolator, OutputForm, Scaling
 from engine.models.presets import Preset, get_preset
 from engine.training.data import TrainingRuns, channel_statistics, to_tensors
+from engine.training.linear_inverse import synthetic_runs
 from engine.training.stages import LOSSES, STAGES, StageSetting
 from engine.training.state import Counters, TrainingState, load_best, load_state, save_state, training_folder
 from engine.training.validation import VALIDATIONS
@@ -45,6 +46,7 @@ class TrainingOptions:
     weight_decay: float = 1e-4
     loss: str | None = None
     runs: int | None = None
+    synthetic: int = 0
     data: Path | None = None
     folder: Path | None = None
     device: str = "auto"
@@ -98,6 +100,10 @@ def _check(options: TrainingOptions) -> None:
         raise RequestError(f"There is no loss {options.loss!r}; choose one of {', '.join(LOSSES)}.")
     if not 0 < options.minutes < math.inf:
         raise RequestError(f"The time budget is {options.minutes} minutes: give a number above 0.")
+    if options.synthetic and options.dataset.calendar is None:
+        raise RequestError(
+            f"Synthetic runs are for observed records; {options.dataset.name} is simulated: make more runs."
+        )
     if options.batch < 1:
         raise RequestError(f"The batch is {options.batch}: give a whole number of at least 1.")
 
@@ -112,15 +118,23 @@ def _prepare(
     dataset, preset = options.dataset, get_preset(options.dataset.name, options.preset)
     loaded = dataset.training_runs("train", folder=options.data, limit=options.runs)
     statistics = normalisation(dataset, preset, loaded, _folder(options))
-    missing = np.isnan(loaded[0].states).any(axis=0) if dataset.calendar is not None else None
+    missing = None if dataset.calendar is None else ~dataset.scored(loaded[0])
     scaling = Scaling.of_channels(dataset.background(loaded[0]), *statistics, device, missing=missing)
-    runs = to_tensors(dataset, loaded, scaling, device)
+    runs = to_tensors(dataset, _with_synthetic(options, loaded), scaling, device)
     held_out = None if options.data is None else options.data.parent / "validation"
     validation = to_tensors(dataset, dataset.training_runs("validation", folder=held_out), scaling, device)
     networks = build_pair(preset, device)
     _load_earlier(options, *networks)
     setting = make_setting(dataset, preset, runs, networks, options)
     return validation, setting, networks
+
+
+def _with_synthetic(options: TrainingOptions, loaded: Sequence[Run]) -> Sequence[Run]:
+    """The runs with invented ones of the first among them; the real ones repeat to stay a quarter of all."""
+    if not options.synthetic:
+        return loaded
+    invented = synthetic_runs(options.dataset, loaded[0], options.synthetic, options.seed)
+    return (*invented, *itertools.repeat(loaded[0], max(1, options.synthetic // 3)))
 
 
 def normalisation(

@@ -3,13 +3,14 @@
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 import xarray as xr
 
+from app.summary import Summary, summarise
 from engine.cache import ArrayCache
-from engine.datasets import get_dataset
+from engine.datasets import DATASETS, get_dataset
 from engine.datasets.base import parse_initial_condition
 from engine.errors import Cancelled, RequestError
 from engine.forecasting import Progress
@@ -29,6 +30,18 @@ DEFAULTS = {
     "precision": "fp32",
 }
 MOST_STEPS = 10_000
+BUNDLED = tuple(name for name in DATASETS if name != "sst-daily")
+"""The data sets whose data come with the project."""
+
+
+def forecast_summary(dataset: str, init: str | int, *, steps: int, members: int) -> Summary:
+    """A forecast of the engine without networks, summed up as the page does it."""
+    engine, found = FakeEngine(), get_dataset(dataset)
+    request = engine.resolve(ForecastRequest(dataset=dataset, init=init, steps=steps, members=members))
+    request = replace(request, init=str(parse_initial_condition(request.init, found)))
+    result = engine.forecast(request, cache=None, progress=lambda _: None, cancelled=lambda: False)
+    background = engine.background_fields(request) if found.calendar is not None else None
+    return summarise(result, engine.truth(request), engine.static_fields(request), found, background)
 
 
 @dataclass
@@ -41,7 +54,7 @@ class FakeEngine:
 
     def resolve(self, request: ForecastRequest) -> ResolvedRequest:
         dataset = get_dataset(request.dataset)
-        defaults = {**DEFAULTS, "steps": dataset.horizon}
+        defaults = {**DEFAULTS, "steps": dataset.default_steps if dataset.calendar else dataset.horizon}
         given = {item.name: getattr(request, item.name) for item in fields(ForecastRequest)}
         filled = ResolvedRequest(**(given | {name: defaults[name] for name in defaults if given[name] is None}))
         parse_schedule(filled.schedule, horizon=dataset.horizon)

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 
 from app import examples
-from app.examples import LEVELS, load_example, write_example
-from app.summary import Summary, summarise
-from app.variables import variables_of
-from engine.datasets import DATASETS, get_dataset
+from app.examples import LEVELS, MEMBER_STEP, load_example, write_example
+from app.summary import Summary
+from app.variables import variable_named, variables_of
+from engine.datasets import get_dataset
 from engine.errors import DataError
-from engine.requests import ForecastRequest
-from tests.app.fakes import FakeEngine
+from tests.app.fakes import BUNDLED, forecast_summary
 
 
 @pytest.fixture
@@ -23,13 +22,13 @@ def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def summary(dataset: str, steps: int = 6) -> Summary:
-    engine = FakeEngine()
-    request = engine.resolve(ForecastRequest(dataset=dataset, init="1:2", steps=steps, members=4))
-    result = engine.forecast(request, cache=None, progress=lambda _: None, cancelled=lambda: False)
-    return summarise(result, engine.truth(request), engine.static_fields(request), get_dataset(dataset))
+    return forecast_summary(dataset, 2, steps=steps, members=4)
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
+SIMULATED = [name for name in BUNDLED if get_dataset(name).calendar is None]
+
+
+@pytest.mark.parametrize("dataset", SIMULATED)
 def test_an_example_comes_back_to_half_a_step(dataset: str, stored: Path) -> None:
     written = summary(dataset)
     write_example(written, stored)
@@ -46,6 +45,24 @@ def test_an_example_comes_back_to_half_a_step(dataset: str, stored: Path) -> Non
             values = getattr(before, kind)[1:]
             step = float(values.max() - values.min()) / LEVELS[kind]
             assert np.abs(getattr(after, kind)[1:] - values).max() <= 0.51 * step
+
+
+def test_an_example_of_observed_data_comes_back_with_every_member(stored: Path) -> None:
+    written = summary("sst-monthly")
+    write_example(written, stored)
+    read = load_example("sst-monthly")
+    assert (read.request, read.members, read.baseline) == (written.request, written.members, written.baseline)
+    np.testing.assert_array_equal(read.times, written.times)
+    np.testing.assert_array_equal(read.solid, written.solid)
+    assert read.ensemble is not None
+    assert written.ensemble is not None
+    before, after = (each.ensemble.members["sst"] for each in (written, read))
+    np.testing.assert_array_equal(np.isnan(after), np.isnan(before))
+    assert np.nanmax(np.abs(after - before)) <= 0.51 * MEMBER_STEP
+    for name in ("anomaly", "sst"):
+        maps, stored_maps = (each.maps(variable_named("sst-monthly", name)) for each in (written, read))
+        np.testing.assert_array_equal(stored_maps.truth, maps.truth)
+        np.testing.assert_allclose(stored_maps.mean, maps.mean, atol=0.51 * MEMBER_STEP)
 
 
 def test_a_missing_example_is_named(stored: Path) -> None:
@@ -66,7 +83,7 @@ def test_an_example_of_another_data_set_is_refused_in_words(stored: Path) -> Non
         load_example("spring-mesh")
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("dataset", BUNDLED)
 def test_the_bundled_example_is_small_and_readable(dataset: str) -> None:
     path = examples.example_path(dataset)
     assert path.is_file(), f"tools/make_examples.py has not been run for {dataset}"

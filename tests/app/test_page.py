@@ -51,7 +51,7 @@ def test_a_first_visit_shows_controls_and_no_error(open_page: Open) -> None:
     page = open_page()
     assert not page.exception
     assert not page.error
-    assert page.selectbox(key="dataset").value == "navier-stokes"
+    assert page.selectbox(key="dataset").value == "sst-monthly"
     assert not run_button(page).disabled
 
 

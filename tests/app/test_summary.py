@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from app.summary import Ensemble, places, score, summarise
-from app.variables import VARIABLES, variables_of
+from app.summary import Ensemble, places, score
+from app.variables import CLIMATOLOGY, VARIABLES, variable_named, variables_of
 from engine.datasets import DATASETS, get_dataset
-from engine.requests import ForecastRequest
-from tests.app.fakes import FakeEngine
+from tests.app.fakes import BUNDLED, forecast_summary
 
 
 def ensemble(dataset: str, *, members: int = 3, leads: int = 4) -> Ensemble:
@@ -22,7 +21,17 @@ def ensemble(dataset: str, *, members: int = 3, leads: int = 4) -> Ensemble:
 
     scored = np.ones(shape, bool)
     scored[0] = False
-    return Ensemble(draw(members, leads), draw(leads), draw(), places(x, y), scored)
+    references = {
+        name: random.standard_normal((leads + 1, *shape)).astype(np.float32)
+        for variable in variables_of(dataset)
+        for name in variable.references
+    }
+    return Ensemble(draw(members, leads), draw(leads), draw(), places(x, y), scored, references)
+
+
+def known(found: Ensemble, frames: int | slice) -> dict[str, np.ndarray]:
+    """What is known beforehand at some frames: places and references."""
+    return {**found.places, **{name: values[frames] for name, values in found.references.items()}}
 
 
 def test_scores_of_two_members_worked_by_hand() -> None:
@@ -58,12 +67,12 @@ def test_maps_are_those_of_plain_numpy_however_the_leads_are_cut(dataset: str, m
     found = ensemble(dataset)
     monkeypatch.setattr("app.summary.CELLS_AT_ONCE", 1)
     for variable in variables_of(dataset):
-        values = variable.of({**found.members, **found.places})
+        values = variable.of({**found.members, **known(found, slice(1, None))})
         maps = found.maps_of(variable)
         np.testing.assert_allclose(maps.mean[1:], values.mean(axis=0), atol=1e-5)
         np.testing.assert_allclose(maps.spread[1:], values.std(axis=0, ddof=1), atol=1e-5)
-        np.testing.assert_array_equal(maps.truth[1:], variable.of({**found.truth, **found.places}))
-        np.testing.assert_array_equal(maps.mean[0], variable.of({**found.initial, **found.places}))
+        np.testing.assert_array_equal(maps.truth[1:], variable.of({**found.truth, **known(found, slice(1, None))}))
+        np.testing.assert_array_equal(maps.mean[0], variable.of({**found.initial, **known(found, 0)}))
         assert not maps.spread[0].any()
 
 
@@ -73,17 +82,14 @@ def test_one_place_is_cut_out_of_the_whole(dataset: str, row: int, column: int) 
     found = ensemble(dataset)
     rows, columns = found.scored.shape
     for variable in variables_of(dataset):
-        whole = variable.of({**found.members, **found.places})[..., row, column]
+        whole = variable.of({**found.members, **known(found, slice(1, None))})[..., row, column]
         np.testing.assert_allclose(found.at(variable, row % rows, column % columns), whole, atol=1e-4)
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("dataset", BUNDLED)
 def test_a_forecast_is_summed_up_with_its_times_and_obstacles(dataset: str) -> None:
-    engine = FakeEngine()
-    request = engine.resolve(ForecastRequest(dataset=dataset, init="0:3", steps=4, members=2))
-    result = engine.forecast(request, cache=None, progress=lambda _: None, cancelled=lambda: False)
-    summary = summarise(result, engine.truth(request), engine.static_fields(request), get_dataset(dataset))
-    run = get_dataset(dataset).load("0")
+    name = get_dataset(dataset).runs()[0]
+    summary, run = forecast_summary(dataset, f"{name}:3", steps=4, members=2), get_dataset(dataset).load(name)
     assert summary.leads.tolist() == [1, 2, 3, 4]
     assert summary.init_time == pytest.approx(run.times[3])
     np.testing.assert_allclose(summary.valid_times, run.times[4:8])
@@ -94,3 +100,54 @@ def test_a_forecast_is_summed_up_with_its_times_and_obstacles(dataset: str) -> N
 
 def test_every_data_set_has_variables_and_no_other_has() -> None:
     assert list(VARIABLES) == list(DATASETS)
+
+
+# -- observed data -----------------------------------------------------------------------------------------
+
+
+def test_an_anomaly_is_the_distance_from_the_climatology_of_its_own_month() -> None:
+    summary = forecast_summary("sst-monthly", "2015-06", steps=2, members=2)
+    assert summary.ensemble is not None
+    climatology = get_dataset("sst-monthly").background(get_dataset("sst-monthly").load("pacific"))
+    june, july = (climatology.at((month + 0.5) / 12)[0] for month in (5, 6))
+    maps = summary.maps(variable_named("sst-monthly", "anomaly"))
+    sst = summary.maps(variable_named("sst-monthly", "sst"))
+    np.testing.assert_allclose(maps.truth[0], sst.truth[0] - june, atol=1e-5)
+    np.testing.assert_allclose(maps.truth[1], sst.truth[1] - july, atol=1e-5)
+    assert summary.baseline == "1982–2009"
+
+
+def test_land_has_no_value_and_counts_in_no_score() -> None:
+    summary = forecast_summary("sst-monthly", "2015-06", steps=2, members=3)
+    maps = summary.maps(variable_named("sst-monthly", "sst"))
+    assert np.isnan(maps.mean[:, summary.solid]).all()
+    assert np.isfinite(maps.mean[:, ~summary.solid]).all()
+    assert np.isfinite(maps.scores.crps).all()
+
+
+def test_an_anomaly_scores_like_the_temperature_itself() -> None:
+    summary = forecast_summary("sst-monthly", "2015-06", steps=3, members=4)
+    of_anomaly, of_sst = (summary.maps(variable_named("sst-monthly", name)).scores for name in ("anomaly", "sst"))
+    np.testing.assert_allclose(of_anomaly.crps, of_sst.crps, rtol=1e-3)
+
+
+def test_the_area_mean_counts_every_scored_cell_by_its_weight() -> None:
+    found = ensemble("sst-monthly", members=2, leads=1)
+    found.references[CLIMATOLOGY][:] = 1.0
+    found.members["sst"][:] = np.nan  # land, but for two cells
+    found.members["sst"][0, 0, 3, :2], found.members["sst"][1, 0, 3, :2] = (2.0, 6.0), (1.0, 1.0)
+    weights = np.zeros(found.scored.shape)
+    weights[3, :2] = 0.75, 0.25
+    mean = found.area_mean(variable_named("sst-monthly", "anomaly"), weights)
+    np.testing.assert_allclose(mean, [[0.75 * 1 + 0.25 * 5], [0.0]])
+
+
+def test_a_threshold_is_lacking_until_it_is_given() -> None:
+    summary = forecast_summary("sst-monthly", "2015-06", steps=2, members=2)
+    heatwave = variables_of("sst-monthly")[-1]
+    assert summary.lacks(heatwave) == ["percentile-90"]
+    assert summary.lacks(variable_named("sst-monthly", "anomaly")) == []
+    assert summary.ensemble is not None
+    summary.ensemble.references["percentile-90"] = np.full((3, *summary.solid.shape), 99.0, np.float32)
+    assert summary.lacks(heatwave) == []
+    assert np.nanmax(summary.maps(heatwave).mean) == 0

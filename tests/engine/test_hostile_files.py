@@ -67,6 +67,14 @@ def refusal(path: Path, **options: Any) -> str:
     return str(raised.value)
 
 
+def outcome(path: Path, **options: Any) -> OwnField | str:
+    """What comes of a file: a field or a sentence; any other error is a failure."""
+    try:
+        return read(path, **options)
+    except EngineError as error:
+        return str(error)
+
+
 # -- no netCDF ---------------------------------------------------------------------------------------------
 
 
@@ -105,8 +113,8 @@ def test_hdf5_without_the_structure_of_netcdf_has_no_axes(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("form", ["NETCDF4", "NETCDF3_CLASSIC"])
-@pytest.mark.parametrize("part", [0.02, 0.3, 0.7, 0.95])
-def test_a_truncated_file_is_refused_or_lacks_cells(tmp_path: Path, form: Any, part: float) -> None:
+@pytest.mark.parametrize("part", [0.02, 0.3, 0.7, 0.99])
+def test_a_truncated_file_is_refused(tmp_path: Path, form: Any, part: float) -> None:
     path = monthly_sketch(format=form).write(tmp_path / "a.nc")
     path.write_bytes(path.read_bytes()[: int(part * path.stat().st_size)])
     assert refusal(path).startswith("a.nc ")
@@ -135,19 +143,18 @@ def test_values_that_claim_to_lie_in_another_file_are_not_read(tmp_path: Path, m
 # -- sizes that a file only declares -----------------------------------------------------------------------
 
 
-def declared(path: Path, sizes: dict[str, int], **options: Any) -> Path:
+def declared(path: Path, sizes: dict[str, int]) -> Path:
     """A field of these dimensions of which nothing has been written."""
     with NETCDF_LOCK, netCDF4.Dataset(path, "w") as file:
         for name, size in sizes.items():
             file.createDimension(name, size)
-            chunks = {"chunksizes": (min(size, 1000),)}
-            file.createVariable(name, "f8", (name,), **chunks).units = {
+            file.createVariable(name, "f8", (name,), chunksizes=(min(size, 50),)).units = {
                 "lat": "degrees_north",
                 "lon": "degrees_east",
                 "time": "days since 2016-01-15",
             }.get(name, "1")
-        chunks = {"chunksizes": tuple(min(size, 1000) for size in sizes.values())} | options
-        file.createVariable("sst", "f4", tuple(sizes), **chunks).units = "degC"
+        chunks = [min(size, 50) for size in sizes.values()]
+        file.createVariable("sst", "f4", tuple(sizes), chunksizes=chunks).units = "degC"
     return path
 
 
@@ -182,20 +189,6 @@ def test_a_large_mesh_is_refused_before_it_is_read(tmp_path: Path) -> None:
         file["lon"][:] = np.linspace(0, 359.99, 60_000)
         file["time"][:] = 0
     assert "values in one field of this region; thin it out first" in refusal(path)
-
-
-def test_a_chunk_larger_than_memory_ends_the_reader_alone(tmp_path: Path) -> None:
-    path = monthly_sketch().write(tmp_path / "a.nc")
-    with NETCDF_LOCK, netCDF4.Dataset(path, "a") as file:
-        for name in ("j", "i"):
-            file.createDimension(name, 25_000)
-        variable = file.createVariable("big", "f8", ("j", "i"), chunksizes=(20_000, 25_000), compression="zlib")
-        variable[0, 0] = 1.0
-    with (
-        files.open_isolated(path) as file_,
-        pytest.raises(DataError, match=r"a\.nc (is damaged|declares)"),
-    ):
-        file_.read("big", [(0, 1), (0, 1)])
 
 
 def test_more_times_than_may_be_read_are_cut_from_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,7 +268,7 @@ def test_points_in_no_rows_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_axis_with_gaps_or_in_metres_is_refused(tmp_path: Path) -> None:
-    lat, lon = (axis.values for axis in monthly().axes)
+    lat = monthly().axes[0].values
     with_gap = monthly_sketch(lat=np.where(lat == 0, np.nan, lat), values=np.full((1, 21, 69), 20.0))
     assert "'lat' in a.nc has missing values" in refusal(with_gap.write(tmp_path / "a.nc"))
     in_metres = monthly_sketch(lat=111_000 * lat, values=np.full((1, 21, 69), 20.0))
@@ -308,7 +301,7 @@ ODD_ATTRIBUTES: dict[str, Callable[[netCDF4.Dataset], object]] = {
     "another variable of strings": lambda file: file.createVariable("station", str, ("lat",)),
     "a scalar": lambda file: file.createVariable("crs", "i4", ()).setncattr("grid_mapping_name", "latitude_longitude"),
     "a group beside": lambda file: file.createGroup("notes"),
-    "an odd name": lambda file: file.createVariable("a b\tc é", "f4", ("lat", "lon")),
+    "an odd name": lambda file: file.createVariable("a b é", "f4", ("lat", "lon")),
     "a valid range": lambda file: file["sst"].setncattr("valid_range", np.array([-2, 45], np.float32)),
     "a compound type": lambda file: file.createCompoundType(np.dtype([("a", "i4"), ("b", "f8")]), "pair"),
 }
@@ -334,10 +327,9 @@ BAD_PACKING: dict[str, Callable[[netCDF4.Dataset], object]] = {
 @pytest.mark.parametrize("what", BAD_PACKING)
 def test_attributes_that_make_no_sense_give_a_result_or_a_sentence(tmp_path: Path, what: str) -> None:
     path = edited(monthly_sketch().write(tmp_path / "a.nc"), BAD_PACKING[what])
-    try:
-        own = read(path)
-    except EngineError as error:
-        assert is_one_clear_sentence(str(error)), str(error)
+    own = outcome(path)
+    if isinstance(own, str):
+        assert is_one_clear_sentence(own), own
     else:
         np.testing.assert_allclose(own.run.states[0, 0], expected(), atol=1e-5)
 
@@ -347,10 +339,9 @@ def test_attributes_that_make_no_sense_give_a_result_or_a_sentence(tmp_path: Pat
 
 def check_outcome(path: Path, **options: Any) -> None:
     """A complete initial condition, or one clear sentence."""
-    try:
-        own = read(path, **options)
-    except EngineError as error:
-        assert is_one_clear_sentence(str(error)), str(error)
+    own = outcome(path, **options)
+    if isinstance(own, str):
+        assert is_one_clear_sentence(own), own
     else:
         ocean = np.isfinite(expected())
         assert np.isfinite(own.run.states[own.frame, 0][ocean]).all()
@@ -435,7 +426,7 @@ def test_any_structure_gives_a_result_or_a_sentence(
     check_outcome(path, opener=open_here, time="2016-01")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     form=st.sampled_from(["NETCDF4", "NETCDF3_CLASSIC"]),
     length=st.one_of(st.none(), st.floats(0, 1)),

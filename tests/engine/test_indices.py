@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from engine.datasets import get_dataset
 from engine.datasets.base import Axis
+from engine.datasets.sst_monthly import MonthlySeaSurface
 from engine.indices import INDICES, Index, indices_of
 from engine.record_evaluation import anomalies_of, quantities
 
@@ -41,7 +41,7 @@ def test_only_the_pacific_has_a_nino_index() -> None:
 
 
 def test_nino_3_4_shows_the_great_events() -> None:
-    dataset = get_dataset("sst-monthly")
+    dataset = MonthlySeaSurface()
     run = dataset.load("pacific")
     (nino,) = [each for each in quantities(dataset, run, dataset.background(run)) if each.name == "nino34"]
     anomalies = anomalies_of(dataset, dataset.background(run), run.states[:, 0], run.times)

@@ -142,3 +142,10 @@ def test_variance_divides_by_the_stated_count() -> None:
     assert kernels.ensemble_variance(members, ddof=0).item() == pytest.approx(14 / 3)
     with pytest.raises(RequestError, match="more members"):
         kernels.ensemble_variance(members[:1])
+
+
+def test_the_order_of_members_is_the_same_with_and_without_gradients() -> None:
+    members = torch.randn(7, 5, dtype=torch.float64)
+    plain = kernels.half_mean_difference(members)
+    learned = kernels.half_mean_difference(members.clone().requires_grad_())
+    torch.testing.assert_close(plain, learned.detach())

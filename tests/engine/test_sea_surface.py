@@ -11,12 +11,13 @@ import xarray as xr
 from engine.datasets import DATASETS, get_dataset
 from engine.datasets.base import InitialCondition, Run, parse_initial_condition
 from engine.datasets.netcdf import open_dataset
+from engine.datasets.sst_daily import DailySeaSurface
 from engine.datasets.sst_files import read_record
+from engine.datasets.sst_monthly import MonthlySeaSurface
 from engine.errors import DataError, RequestError
 from engine.forecasting import ForecastRequest, background_fields, forecast, static_fields, threshold_fields, truth
 
-MONTHLY = get_dataset("sst-monthly")
-DAILY = get_dataset("sst-daily")
+MONTHLY, DAILY = MonthlySeaSurface(), DailySeaSurface()
 
 
 def write_year(path: Path, year: int, *, lat: slice = slice(None), first: str = "01-01", last: str = "12-31") -> None:

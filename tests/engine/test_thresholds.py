@@ -1,12 +1,15 @@
 """Thresholds of marine heatwaves against a plain reading of Hobday et al. 2016."""
 
+from typing import cast
+
 import numpy as np
 import pytest
 
-from engine.datasets import get_dataset
+from engine.datasets import Dataset, get_dataset
 from engine.datasets.base import Run
 from engine.datasets.calendar import Calendar
 from engine.datasets.sea_surface import SeaSurface
+from engine.datasets.sst_monthly import MonthlySeaSurface
 from engine.errors import DataError, RequestError
 from engine.thresholds import seasonal_percentile
 
@@ -39,6 +42,7 @@ class Pond(SeaSurface):
 
 
 POND = Pond()
+DATASET = cast(Dataset, POND)
 
 
 def by_the_book(date: str, percentile: float) -> float:
@@ -60,7 +64,7 @@ def by_the_book(date: str, percentile: float) -> float:
 
 @pytest.mark.parametrize(("date", "percentile"), [("2005-07-10", 90.0), ("2005-09-30", 95.0), ("2005-05-01", 10.0)])
 def test_a_daily_threshold_is_the_published_one(date: str, percentile: float) -> None:
-    threshold = seasonal_percentile(POND, POND.record, POND.calendar.time(np.datetime64(date)), percentile)
+    threshold = seasonal_percentile(DATASET, POND.record, POND.calendar.time(np.datetime64(date)), percentile)
     assert threshold.shape == (1, 1, 2)
     assert threshold[0, 0, 0] == pytest.approx(by_the_book(date, percentile), abs=1e-4)
     assert np.isnan(threshold[0, 0, 1])
@@ -68,12 +72,12 @@ def test_a_daily_threshold_is_the_published_one(date: str, percentile: float) ->
 
 def test_the_leap_day_and_the_turn_of_the_year_have_thresholds() -> None:
     for date in ("2004-02-29", "2005-01-01", "2005-12-31"):
-        threshold = seasonal_percentile(POND, POND.record, POND.calendar.time(np.datetime64(date)), 90)
+        threshold = seasonal_percentile(DATASET, POND.record, POND.calendar.time(np.datetime64(date)), 90)
         assert 16 < threshold[0, 0, 0] < 19  # 15 + 1.28 · 2 = 17.6
 
 
 def test_a_monthly_threshold_is_the_percentile_of_the_same_month() -> None:
-    dataset = get_dataset("sst-monthly")
+    dataset = MonthlySeaSurface()
     run = dataset.load("pacific")
     months = [str(dataset.calendar.label(time)) for time in run.times]
     junes = [
@@ -87,12 +91,12 @@ def test_a_monthly_threshold_is_the_percentile_of_the_same_month() -> None:
 def test_what_cannot_be_is_said() -> None:
     flow = get_dataset("navier-stokes")
     with pytest.raises(RequestError, match="100"):
-        seasonal_percentile(POND, POND.record, 0.0, 100)
+        seasonal_percentile(DATASET, POND.record, 0.0, 100)
     with pytest.raises(RequestError, match="no seasons"):
         seasonal_percentile(flow, flow.load("0"), 0.0, 90)
     elsewhere = Run("elsewhere", POND.record.states[:5], POND.record.static, POND.record.times[:5], axes=POND_AXES)
     with pytest.raises(DataError, match="dig it"):
-        seasonal_percentile(POND, elsewhere, 0.0, 90)
+        seasonal_percentile(DATASET, elsewhere, 0.0, 90)
 
 
 POND_AXES = get_dataset("sst-daily").axes

@@ -103,10 +103,11 @@ def test_constraining_twice_is_constraining_once_and_members_do_not_mix(name: st
 def test_the_mirror_is_a_symmetry_of_the_boundaries_and_its_own_inverse(name: str) -> None:
     dataset = DATASETS[name]
     mirror = dataset.mirror
-    assert mirror is not None
+    assert mirror is not None and mirror.axis is not None
+    axis = mirror.axis
 
     def reflect(x: torch.Tensor) -> torch.Tensor:
-        flipped = (x - background).flip(mirror.axis)
+        flipped = (x - background).flip(axis)
         flipped[..., list(mirror.negated), :, :] *= -1
         return flipped + background
 
@@ -116,5 +117,5 @@ def test_the_mirror_is_a_symmetry_of_the_boundaries_and_its_own_inverse(name: st
     x = torch.randn(2, *initial.shape, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(reflect(reflect(x)), x)
     here = dataset.constrain(x, static=static, initial=initial, time=0.5)
-    there = dataset.constrain(reflect(x), static=static.flip(mirror.axis), initial=reflect(initial[None])[0], time=0.5)
+    there = dataset.constrain(reflect(x), static=static.flip(axis), initial=reflect(initial[None])[0], time=0.5)
     torch.testing.assert_close(there, reflect(here))
