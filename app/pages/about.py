@@ -31,9 +31,9 @@ one ensemble member.
 
 ## The data
 - **Monthly SST**: sea surface temperature of the tropical Pacific, NOAA OI SST V2 monthly means, December
-  1981 to January 2023 on a 2.5° grid (Reynolds et al. 2002, [doi:10.1175/1520-0442(2002)015%3C1609:AIISAS%3E2.0.CO;2](
-  https://doi.org/10.1175/1520-0442%282002%29015%3C1609:AIISAS%3E2.0.CO;2)). Trained on 1982–2009, validated on 2010–2014, tested from
-  2015 on. The *Niño 3.4* index is the anomaly averaged over 5°S–5°N, 170°W–120°W.
+  1981 to January 2023 on a 2.5° grid (Reynolds et al. 2002,
+  [Journal of Climate 15](https://doi.org/10.1175/1520-0442%282002%29015%3C1609:AIISAS%3E2.0.CO;2)).
+  Trained on 1982–2009, validated on 2010–2014, tested from 2015 on. The *Niño 3.4* index is the anomaly averaged over 5°S–5°N, 170°W–120°W.
 - **Daily SST**: NOAA OISST daily means on a 0.25° grid (Reynolds et al. 2007,
   [doi:10.1175/2007JCLI1824.1](https://doi.org/10.1175/2007JCLI1824.1); Huang et al. 2021,
   [doi:10.1175/JCLI-D-20-0166.1](https://doi.org/10.1175/JCLI-D-20-0166.1)); the models know the Tasman Sea

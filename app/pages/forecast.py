@@ -148,8 +148,7 @@ def heading(shown: Shown, request: ResolvedRequest | None) -> None:
     """Say which forecast the maps show, and whether the request in the controls is another one by now."""
     said = json.loads(shown.summary.request)
     words = [
-        *start_words(shown.summary, said["init"], said["steps"]),
-        f"{said['members']} members",
+        *start_words(shown.summary, said["init"], said["steps"], f"{said['members']} members"),
         f"{said['schedule']}, {said['solver']}{', refined' if said['refine'] else ''}",
         f"seed {said['seed']}",
         said["model"],
@@ -161,17 +160,15 @@ def heading(shown: Shown, request: ResolvedRequest | None) -> None:
         st.caption("The settings have changed since: press Run for a forecast that follows them.")
 
 
-def start_words(summary: Summary, init: str, steps: int) -> list[str]:
-    """Where a forecast starts and how far it goes."""
+def start_words(summary: Summary, init: str, steps: int, members: str) -> list[str]:
+    """Where a forecast starts, how many members it has and how far it goes."""
     dataset = get_dataset(summary.dataset)
     run, _, frame = init.rpartition(":")
     if dataset.calendar is None:
-        return [f"{wording.run_title(run)}, frame {frame}", f"{steps} steps"]
+        return [f"{wording.run_title(run)}, frame {frame}", members, f"{steps} steps"]
     region = [wording.region_title(run)] if len(dataset.runs()) > 1 else []
-    return [
-        *region,
-        f"from {wording.date_title(dataset.calendar, summary.init_time)}, {wording.duration(dataset, steps)}",
-    ]
+    start = f"from {wording.date_title(dataset.calendar, summary.init_time)}, {wording.duration(dataset, steps)}"
+    return [*region, start, members]
 
 
 def variable_control(dataset: Dataset, summary: Summary) -> Variable:

@@ -15,6 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset")
     parser.add_argument("--preset", default="fast")
     parser.add_argument("--stage", default="forecaster", help="which forecaster to take: forecaster or direct")
+    parser.add_argument(
+        "--interpolator-stage", default="interpolator", help="which interpolator to take: interpolator or calibration"
+    )
     parser.add_argument("--folder", type=Path, help="folder of the training states")
     parser.add_argument("--out", type=Path, help="folder of the checkpoint")
     parser.add_argument("--members", type=int, default=20)
@@ -52,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.preset,
         defaults=defaults,
         stage=arguments.stage,
+        interpolator_stage=arguments.interpolator_stage,
         folder=arguments.folder,
         notes=_json_object(arguments.notes),
         scores=_json_object(arguments.scores),

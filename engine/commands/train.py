@@ -10,7 +10,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the verb."""
     parser.add_argument("dataset")
     parser.add_argument("--preset", default="fast")
-    parser.add_argument("--stage", required=True, help="direct, interpolator or forecaster, best in this order")
+    parser.add_argument(
+        "--stage", required=True, help="direct, interpolator, forecaster or calibration, best in this order"
+    )
     parser.add_argument("--minutes", type=float, default=60.0, help="time budget in all, earlier sessions counted in")
     parser.add_argument("--resume", action="store_true", help="continue the stage's saved state")
     parser.add_argument("--loss", help="mse, l1 or crps (almost-fair, two members); default: the stage's own")

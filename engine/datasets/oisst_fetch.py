@@ -8,7 +8,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,6 +130,10 @@ def fetch_daily(
                 raise DataError(
                     f"{meter.years_there} of {len(years)} years are there, {year} is not: {error}"
                 ) from error
+            except OSError as error:
+                raise DataError(
+                    f"{place} cannot be written ({error.strerror}); free some space or name another folder."
+                ) from error
             meter.years_there += 1
     return place
 
@@ -212,23 +216,20 @@ def _rewrite(raws: Sequence[Path], target: Path, box: Box, year: int, source: Se
     partial = target.with_name(target.name + ".partial")
     for raw in raws:
         _check_whole(raw, source.host)
-    with NETCDF_LOCK:
-        files: list[netCDF4.Dataset] = []
-        try:
-            for raw in raws:
-                files.append(netCDF4.Dataset(raw))
+    try:
+        with NETCDF_LOCK, ExitStack() as opened:
+            files = [opened.enter_context(netCDF4.Dataset(raw)) for raw in raws]
             days, slabs = _checked_content(files, box, year, source)
             _write(partial, target.parent.name, box, days, slabs, source)
-        except _UNREADABLE as error:
-            raise DataError(
-                f"what {source.host} sent cannot be read, or not be stored ({error}); see whether there is space, "
-                "try again later or name another server."
-            ) from error
-        finally:
-            for file in files:
-                file.close()
-    _write_sums(target.parent, target.name, digest(partial))
-    os.replace(partial, target)
+        _write_sums(target.parent, target.name, digest(partial))
+        os.replace(partial, target)
+    except _UNREADABLE as error:
+        raise DataError(
+            f"what {source.host} sent cannot be read, or not be stored ({error}); see whether there is space, "
+            "try again later or name another server."
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _check_whole(raw: Path, host: str) -> None:

@@ -185,14 +185,14 @@ def make_setting(
 
 def _load_earlier(options: TrainingOptions, forecaster: nn.Module, interpolator: nn.Module) -> None:
     stage, folder = STAGES[options.stage], _folder(options)
-    for needed in stage.needs:
-        weights, _ = load_best(folder / f"{needed}.safetensors")
-        interpolator.load_state_dict(weights)
-    interpolator.requires_grad_(stage.trains == "interpolator")
-    first = folder / f"{stage.starts_from}.safetensors"
-    if stage.starts_from is not None and first.exists():
-        weights, _ = load_best(first)
-        forecaster.load_state_dict(weights)
+    wanted = [(name, folder / f"{name}.safetensors") for name in stage.needs]
+    if stage.starts_from is not None and (first := folder / f"{stage.starts_from}.safetensors").exists():
+        wanted.append((stage.starts_from, first))
+    for name, path in wanted:
+        weights, _ = load_best(path)
+        STAGES[name].network(forecaster, interpolator).load_state_dict(weights)
+    for network in (forecaster, interpolator):
+        network.requires_grad_(network is stage.network(forecaster, interpolator))
 
 
 def _fresh_state(network: nn.Module, options: TrainingOptions) -> TrainingState:

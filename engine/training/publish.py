@@ -21,6 +21,7 @@ def publish(
     *,
     defaults: Defaults,
     stage: str = "forecaster",
+    interpolator_stage: str = "interpolator",
     folder: Path | None = None,
     notes: dict[str, Any] | None = None,
     scores: dict[str, Any] | None = None,
@@ -29,13 +30,13 @@ def publish(
 ) -> ModelCard:
     """Write checkpoints/<dataset>-<preset> from the training folder; returns the card.
 
-    `stage` says which forecaster to take: "forecaster" (stage two) or "direct". Raises DataError where a stage has not
-    been trained.
+    `stage` says which forecaster to take, "forecaster" (stage two) or "direct", and `interpolator_stage` which
+    interpolator, "interpolator" (stage one) or "calibration". Raises DataError where a stage has not been trained.
     """
     folder = folder or training_folder(dataset.name, preset)
     wiring = get_preset(dataset.name, preset)
     forecaster, forecaster_counters = load_best(folder / f"{stage}.safetensors")
-    interpolator, interpolator_counters = load_best(folder / "interpolator.safetensors")
+    interpolator, interpolator_counters = load_best(folder / f"{interpolator_stage}.safetensors")
     mean, std = normalisation(dataset, wiring, (), folder)
     climatology = None if dataset.calendar is None else dataset.background(dataset.training_runs("train", limit=1)[0])
     card = ModelCard(
@@ -55,7 +56,7 @@ def publish(
         training={
             "date": date.today().isoformat(),
             "hardware": f"{platform.machine()}, {torch.get_num_threads()} threads, {_device_name()}",
-            "interpolator": _described(interpolator_counters),
+            "interpolator": {"stage": interpolator_stage, **_described(interpolator_counters)},
             "forecaster": {"stage": stage, **_described(forecaster_counters)},
             **({} if climatology is None else {"baseline": climatology.baseline}),
             **(notes or {}),

@@ -2,6 +2,8 @@
 
 "direct" trains the forecaster on true states inside the window, x_{t+i} -> x_{t+h}: a cheap start for stage two.
 "interpolator" is stage one; "forecaster" is stage two, on interpolated states, from the weights of "direct".
+"calibration" goes on with the interpolator between the initial state and forecast ends instead of true ones, so that
+the ensemble is reliable at every lead.
 """
 
 from collections.abc import Callable
@@ -29,6 +31,9 @@ LEAD_ZERO_OVERSAMPLING = 0.15
 TRUE_STATE_SHARE = 0.25
 """Share of stage two that keeps true states, so that the forecaster does not forget them."""
 
+TRUE_END_SHARE = 0.25
+"""Share of calibration that keeps true ends, so that the interpolator still fills in between two known states."""
+
 AUXILIARY_SHARE = 0.5
 """Share of auxiliary leads among those above 0 in stage two, where the preset has auxiliary steps."""
 
@@ -52,18 +57,34 @@ def training_dropout(x: Tensor, rate: float, site: int) -> Tensor:
 
 def interpolator_loss(setting: StageSetting, generator: torch.Generator) -> Tensor:
     """Stage one: distance of I(x_t, x_{t+h}, i), dropout on, to x_{t+i}, i ~ U{1 … h−1}."""
-    windows = _windows(setting, generator)
-    horizon = setting.interpolator.horizon
-    lead = torch.randint(1, horizon, (setting.batch,), generator=generator)
-    target = setting.runs.states[windows.run, windows.start + lead]
-    windows, target = _mirrored(setting.dataset, windows, target, generator)
-    lead = lead.to(target.device, torch.float32)
+    windows, lead, target = _interpolator_batch(setting, generator)
 
     def sample() -> Tensor:
         ends = (windows.initial, windows.x_horizon)
         return setting.interpolator(*ends, lead, side=windows.side, dropout=training_dropout)
 
     return LOSSES[setting.loss](sample, target, windows.scored)
+
+
+def calibration_loss(setting: StageSetting, generator: torch.Generator) -> Tensor:
+    """Distance of I(x_t, F(x_t, 0), i) to x_{t+i}; F is frozen, and every sample has a forecast of its own."""
+    windows, lead, target = _interpolator_batch(setting, generator)
+    kept = (torch.rand(setting.batch, generator=generator) < TRUE_END_SHARE).to(target.device)[:, None, None, None]
+
+    def sample() -> Tensor:
+        with torch.no_grad():
+            end = torch.where(kept, windows.x_horizon, sample_forecast(setting.forecaster, windows))
+        ends = (windows.initial, end.to(windows.initial.dtype))
+        return setting.interpolator(*ends, lead, side=windows.side, dropout=training_dropout)
+
+    return LOSSES[setting.loss](sample, target, windows.scored)
+
+
+def sample_forecast(forecaster: Forecaster, windows: Windows) -> Tensor:
+    """F(x_t, 0) as the sampler calls it, with noise where the conditioning has noise."""
+    x = windows.initial
+    noise = torch.randn_like(x) if forecaster.conditioning == "data+noise" else None
+    return forecaster(x, torch.zeros(len(x), device=x.device), side=windows.side, initial=x, noise=noise)
 
 
 def direct_loss(setting: StageSetting, generator: torch.Generator) -> Tensor:
@@ -119,6 +140,14 @@ def _forecast_batch(setting: StageSetting, generator: torch.Generator) -> tuple[
     return windows, lead.to(state.device, torch.float32), state
 
 
+def _interpolator_batch(setting: StageSetting, generator: torch.Generator) -> tuple[Windows, Tensor, Tensor]:
+    windows = _windows(setting, generator)
+    lead = torch.randint(1, setting.interpolator.horizon, (setting.batch,), generator=generator)
+    target = setting.runs.states[windows.run, windows.start + lead]
+    windows, target = _mirrored(setting.dataset, windows, target, generator)
+    return windows, lead.to(target.device, torch.float32), target
+
+
 def _windows(setting: StageSetting, generator: torch.Generator) -> Windows:
     return draw_windows(setting.dataset, setting.runs, setting.forecaster.horizon, setting.batch, generator)
 
@@ -156,7 +185,7 @@ LOSSES = {"mse": _mse, "l1": _l1, "crps": _crps}
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage: which network learns, from which loss, and what it starts from."""
+    """A stage: which network learns, from which loss; stages whose weights it needs, and one that it takes if there."""
 
     loss: Callable[[StageSetting, torch.Generator], Tensor]
     default_loss: str
@@ -173,4 +202,5 @@ STAGES: dict[str, Stage] = {
     "direct": Stage(direct_loss, "l1", "forecaster"),
     "interpolator": Stage(interpolator_loss, "mse", "interpolator"),
     "forecaster": Stage(forecaster_loss, "l1", "forecaster", needs=("interpolator",), starts_from="direct"),
+    "calibration": Stage(calibration_loss, "crps", "interpolator", needs=("direct", "interpolator")),
 }

@@ -9,7 +9,7 @@ from engine.noise import MemberNoise, parse_coupling
 from engine.sampling import cold_sampling
 from engine.schedules import parse_schedule
 from engine.training.data import TrainingRuns, Windows, windows_at
-from engine.training.stages import StageSetting, training_dropout
+from engine.training.stages import StageSetting, sample_forecast, training_dropout
 from engine.window import Pair, WindowSetting, bind
 
 MEMBERS = 4
@@ -43,6 +43,20 @@ def validate_interpolator(setting: StageSetting, runs: TrainingRuns) -> float:
         times = torch.full((len(windows.run),), float(lead), device=runs.states.device)
         ends = (windows.initial, windows.x_horizon)
         members = [interpolator(*ends, times, side=windows.side, dropout=training_dropout) for _ in range(MEMBERS)]
+        target = runs.states[windows.run, windows.start + lead]
+        scores.append(_mean_crps(torch.stack(members), target, windows.scored))
+    return sum(scores) / len(scores)
+
+
+def validate_calibration(setting: StageSetting, runs: TrainingRuns) -> float:
+    """CRPS of I between the initial state and forecast ends, at three leads of windows spread over the runs."""
+    horizon = setting.interpolator.horizon
+    windows = _windows(setting, runs, horizon)
+    scores = []
+    for lead in sorted({1, horizon // 2, horizon - 1} - {0}):
+        times = torch.full((len(windows.run),), float(lead), device=runs.states.device)
+        ends = [(windows.initial, sample_forecast(setting.forecaster, windows)) for _ in range(MEMBERS)]
+        members = [setting.interpolator(*end, times, side=windows.side, dropout=training_dropout) for end in ends]
         target = runs.states[windows.run, windows.start + lead]
         scores.append(_mean_crps(torch.stack(members), target, windows.scored))
     return sum(scores) / len(scores)
@@ -101,4 +115,5 @@ VALIDATIONS = {
     "direct": validate_direct,
     "interpolator": validate_interpolator,
     "forecaster": validate_forecast,
+    "calibration": validate_calibration,
 }

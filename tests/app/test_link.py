@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from app.controls import neighbour, request_from_query, request_to_query
+from app.backend import Window
+from app.controls import neighbour, request_from_query, request_to_query, schedule_presets
 from engine.datasets import DATASETS, get_dataset
 from engine.datasets.base import InitialCondition
 from engine.errors import CheckpointError, RequestError
 from engine.requests import ForecastRequest, ResolvedRequest
+from engine.schedules import parse_schedule
 from tests.app.fakes import FakeEngine
 
 RESOLVE = FakeEngine().resolve
@@ -95,3 +97,41 @@ def test_a_data_set_without_a_model_still_fills_the_controls() -> None:
 def test_neighbours_follow_the_order_of_the_test_split(start: tuple[str, int], by: int, end: tuple[str, int]) -> None:
     found = neighbour(get_dataset("spring-mesh"), InitialCondition(*start), by)
     assert (found.run, found.frame) == end
+
+
+def test_the_link_of_observed_data_says_the_date() -> None:
+    request = replace(defaults("sst-monthly"), init="pacific:402")  # December 1981 is frame 0
+    link = request_to_query(request, defaults("sst-monthly"))
+    assert link == {"dataset": "sst-monthly", "init": "2015-06"}
+    read, problems = request_from_query(link, RESOLVE)
+    assert (read.init, problems) == ("2015-06", [])
+
+
+@pytest.mark.parametrize("date", ["2015-13", "2031-01", "1900-01"])
+def test_a_date_without_data_is_named(date: str) -> None:
+    request, problems = request_from_query({"dataset": "sst-monthly", "init": date}, RESOLVE)
+    assert request == defaults("sst-monthly")
+    assert len(problems) == 1
+    assert date in problems[0]
+
+
+def test_a_data_set_without_data_still_fills_the_controls() -> None:
+    request, problems = request_from_query({"dataset": "sst-daily"}, RESOLVE)
+    assert request.dataset == "sst-daily"
+    assert not request.model
+    assert len(problems) == 1
+
+
+def test_what_a_data_set_shows_at_first_is_what_the_link_leaves_out() -> None:
+    request, _ = request_from_query(
+        {"dataset": "sst-monthly"}, RESOLVE, lambda name: ForecastRequest(name, init="2015-06", members=5)
+    )
+    assert (request.init, request.members) == ("2015-06", 5)
+
+
+@pytest.mark.parametrize("auxiliary_steps", [0, 25])
+def test_every_preset_is_a_schedule_of_the_window_and_no_two_are_alike(auxiliary_steps: int) -> None:
+    names = schedule_presets(Window(7, auxiliary_steps))
+    leads = [parse_schedule(name, horizon=7, auxiliary_steps=auxiliary_steps).leads for name in names]
+    assert len(set(leads)) == len(leads) - (auxiliary_steps == 0)  # full is only_dynamics where there are no others
+    assert ("first0.5" in names) is (auxiliary_steps > 0)

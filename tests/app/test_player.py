@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import app.player as player_module
-from app.player import LEVELS, MISSING, View, encode, limits, quantise
+from app.player import LEVELS, MISSING, View, degree_ticks, encode, limits, quantise
 from app.player.colours import TABLES, colour_table
 
 
@@ -131,6 +131,78 @@ def test_particles_send_their_places() -> None:
     )
     assert np.allclose(values_of(header, arrays, "mean_x").reshape(3, 3, 4)[0], np.arange(4)[None], atol=1e-4)
     assert arrays["springs"].tolist() == [0, 1, 1, 2]
+
+
+# -- on Earth ----------------------------------------------------------------------------------------------
+
+
+def on_earth(**changes: Any) -> View:
+    """Four cells of 10° from 165°E to 165°W, three from 60°S to 30°S, and one line across the map."""
+    line = np.array([[160.0, -60.0], [200.0, -30.0], [180.0, -45.0]])
+    degrees = {"x": np.array([165.0, 175.0, 185.0, 195.0]), "y": np.array([-55.0, -45.0, -35.0])}
+    return view(**({"coastlines": [line], "units": "°C"} | degrees | changes))
+
+
+def test_ticks_are_degrees_with_their_hemispheres() -> None:
+    header, _ = decode(encode(on_earth()))
+    assert header["xTickNames"] == ["160°E", "170°E", "180°", "170°W", "160°W"]
+    assert header["yTickNames"] == ["60°S", "50°S", "40°S", "30°S"]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "ticks"),
+    [(120.0, 290.0, [120, 150, 180, 210, 240, 270]), (-44.875, -37.125, [-44, -42, -40, -38]), (0.1, 0.55, None)],
+)
+def test_degrees_are_round_and_few(first: float, last: float, ticks: list[float] | None) -> None:
+    found = degree_ticks(np.linspace(first, last, 10))
+    assert found == ticks if ticks else 2 <= len(found) <= 6
+
+
+def test_the_map_is_as_narrow_as_its_parallel() -> None:
+    header, _ = decode(encode(on_earth()))
+    assert header["aspect"] == pytest.approx(40 / 30 * np.cos(np.pi / 4))
+
+
+def test_coastlines_are_shares_of_the_map() -> None:
+    line = np.array([[180.0, -30.0], [190.0, -45.0]])
+    _, arrays = decode(encode(on_earth(coastlines=[on_earth().coastlines[0], line])))
+    assert arrays["coastStarts"].tolist() == [0, 3, 5]
+    shares = arrays["coast"].reshape(-1, 2) / MISSING
+    np.testing.assert_allclose(shares, [[0, 0], [1, 1], [0.5, 0.5], [0.5, 1], [0.75, 0.5]], atol=1e-5)
+
+
+def test_a_sea_without_coasts_has_no_points() -> None:
+    _, arrays = decode(encode(on_earth(coastlines=[])))
+    assert arrays["coastStarts"].tolist() == [0]
+    assert arrays["coast"].size == 0
+
+
+def test_land_without_values_stays_out_of_the_limits() -> None:
+    mean = view().mean.copy()
+    solid = np.zeros((3, 4), bool)
+    solid[0, 0] = True
+    mean[:, 0, 0] = np.nan
+    found = limits(on_earth(mean=mean, truth=mean, solid=solid))
+    assert found["mean"][0] > 0
+    assert all(np.isfinite(bound).all() for bound in found.values())
+
+
+def test_a_probability_runs_from_nothing_to_all_beside_its_margin() -> None:
+    share = np.full((3, 3, 4), 20.0, np.float32)
+    header, arrays = decode(encode(on_earth(mean=share, truth=share, margin=share / 10, units="%", margin_units="°C")))
+    panels = {panel["id"]: panel for panel in header["panels"]}
+    assert list(panels) == ["mean", "truth", "margin", "error"]
+    assert panels["mean"]["limits"] == [0, 100]
+    assert panels["margin"]["limits"] == [-2, 2]
+    assert (panels["mean"]["units"], panels["margin"]["units"]) == ("%", "°C")
+    assert panels["mean"]["lut"] == "amp"
+    assert np.allclose(values_of(header, arrays, "margin"), 2)
+
+
+def test_dates_are_sent_as_words() -> None:
+    labels = [("0 days", "2014-01-01"), ("1 day", "2014-01-02"), ("2 days", "2014-01-03")]
+    header, _ = decode(encode(on_earth(labels=labels)))
+    assert header["labels"] == [list(pair) for pair in labels]
 
 
 @pytest.mark.parametrize("name", TABLES)

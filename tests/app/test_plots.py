@@ -5,8 +5,10 @@ import pytest
 
 from app.plots.curves import BLUE, Curve, ratio_chart, score_chart
 from app.plots.fan import fan_chart, normal_bands, quantile_bands
+from app.plots.plume import Plume, plume_chart
+from app.plots.probability import probability_chart
 from app.plots.schedule import SHORT, TALL, schedule_chart
-from engine.schedules import Schedule
+from engine.schedules import Schedule, parse_schedule
 
 LEAD = np.array([0.5, 1.0])
 
@@ -57,3 +59,40 @@ def test_a_schedule_is_drawn_with_tall_short_and_skipped_leads() -> None:
     assert [x for x in skipped.x if x is not None][::2] == [1.0, 3.0]
     tops = dict(zip(kept.x[1::3], kept.y[1::3], strict=True))
     assert tops == {0.0: TALL, 0.5: SHORT, 2.0: TALL}
+
+
+def test_auxiliary_leads_that_a_schedule_skips_are_drawn_too() -> None:
+    schedule = parse_schedule("0,0.5,1", horizon=2, auxiliary_steps=3)
+    skipped, kept = schedule_chart(schedule, auxiliary_steps=3).data
+    assert [x for x in skipped.x if x is not None][::2] == [0.25, 0.75]
+    assert [x for x in kept.x if x is not None][::2] == [0.0, 0.5, 1.0]
+
+
+def test_the_fan_chart_shows_the_threshold_under_median_and_truth() -> None:
+    bands = normal_bands(np.zeros(2), np.ones(2))
+    figure = fan_chart(LEAD, bands, np.zeros(2), time_units="days", units="°C", threshold=np.array([1.0, 1.5]))
+    assert [trace.name for trace in figure.data][2:] == ["threshold", "median", "truth"]
+    assert list(figure.data[2].y) == [1.0, 1.5]
+
+
+def test_a_probability_is_marked_only_where_it_is_known_to_have_happened() -> None:
+    lead = np.array([1.0, 2.0, 3.0])
+    figure = probability_chart(lead, np.array([10.0, 50.0, 90.0]), np.array([0.0, 1.0, np.nan]), time_units="days")
+    bars, happened = figure.data
+    assert list(bars.y) == [10.0, 50.0, 90.0]
+    assert list(happened.x) == [2.0]
+
+
+def test_the_plume_shows_every_member_and_names_el_nino_and_la_nina() -> None:
+    dates = np.array(["2015-06", "2015-07"], "datetime64[s]")
+    members = np.array([[0.5, 1.0], [0.5, 2.0], [0.5, 6.0]])
+    before = np.array(["2015-05", "2015-06"], "datetime64[s]")
+    figure = plume_chart(Plume(dates, members, before, np.array([0.2, 0.5])))
+    lines = {trace.name: trace for trace in figure.data}
+    assert set(lines) == {"10–90 %", "25–75 %", "members", "median", "truth"}
+    assert list(lines["median"].y) == [0.5, 2.0]
+    drawn = np.array(lines["members"].y).reshape(3, 3)
+    np.testing.assert_array_equal(drawn[:, :2], members)
+    assert np.isnan(drawn[:, 2]).all()  # a gap from one member to the next
+    assert [note.text for note in figure.layout.annotations] == ["El Niño", "", "La Niña"]
+    assert {line.y0 for line in figure.layout.shapes} >= {0.5, 0.0, -0.5}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.summary import places
-from app.variables import Variable, pretty_units, variables_of
+from app.variables import Threshold, Variable, exceedance, ordinal, pretty_units, variables_of
 
 
 def variable(dataset: str, name: str) -> Variable:
@@ -28,6 +28,32 @@ def test_the_displacement_counts_from_the_place_at_rest() -> None:
     np.testing.assert_allclose(variable("spring-mesh", "displacement").of(fields), 0.5, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("units", "shown"), [("m s-1", "m s⁻¹"), ("m2 s-2", "m² s⁻²"), ("1", "")])
+@pytest.mark.parametrize(
+    ("units", "shown"), [("m s-1", "m s⁻¹"), ("m2 s-2", "m² s⁻²"), ("1", ""), ("degree_Celsius", "°C")]
+)
 def test_units_are_written_as_people_write_them(units: str, shown: str) -> None:
     assert pretty_units(units) == shown
+
+
+def test_a_heatwave_is_where_the_temperature_exceeds_the_threshold_and_unknown_on_land() -> None:
+    fields = {"sst": np.array([20.0, 21.0, 21.5, np.nan]), "percentile-90": np.array([21.0, 21.0, 21.0, np.nan])}
+    np.testing.assert_array_equal(exceedance(Threshold()).of(fields), [0, 0, 1, np.nan])
+
+
+def test_every_threshold_has_a_name_of_its_own() -> None:
+    thresholds = [
+        Threshold(),
+        Threshold("percentile", 95),
+        Threshold("temperature", 90),
+        Threshold("temperature", 28.5),
+    ]
+    assert len({exceedance(threshold).name for threshold in thresholds}) == 4
+    assert [threshold.title for threshold in thresholds[:2]] == ["90th percentile", "95th percentile"]
+    assert thresholds[3].title == "28.5 °C"
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(1, "1st"), (11, "11th"), (92, "92nd"), (93, "93rd"), (90, "90th"), (97.5, "97.5th")]
+)
+def test_a_rank_ends_as_it_is_spoken(number: float, words: str) -> None:
+    assert ordinal(number) == words

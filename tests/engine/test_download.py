@@ -16,7 +16,7 @@ import pytest
 
 from engine.commands import fetch
 from engine.download import digest, download, extract_tar
-from engine.errors import DataError, RequestError
+from engine.errors import Cancelled, DataError, RequestError
 
 CONTENT = np.random.default_rng(0).bytes(3_000_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -169,6 +169,42 @@ def test_a_folder_that_cannot_be_written_is_named(server: Server, tmp_path: Path
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="cannot be written"):
         download(server.url, tmp_path / "file" / "archive.bin", sha256=SHA256)
+
+
+def test_an_md5_digest_is_checked_too(server: Server, tmp_path: Path) -> None:
+    right = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
+    download(server.url, tmp_path / "archive.bin", md5=right)
+    assert digest(tmp_path / "archive.bin", "md5") == right
+    download(server.url, tmp_path / "archive.bin", md5=right)
+    assert len(server.asked) == 1
+    with pytest.raises(DataError, match=f"with the digest {right}, not {'0' * 32}"):
+        download(server.url, tmp_path / "other.bin", md5="0" * 32)
+
+
+def test_a_file_of_unknown_digest_is_fetched_anew_and_never_continued_blindly(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "archive.bin").write_bytes(b"of last year")
+    (tmp_path / "archive.bin.part").write_bytes(b"of another file")
+    download(server.url, tmp_path / "archive.bin")
+    assert (tmp_path / "archive.bin").read_bytes() == CONTENT
+    assert server.asked == [None]
+    assert [path.name for path in tmp_path.iterdir()] == ["archive.bin"]
+
+
+def test_a_download_can_be_stopped_and_continued(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(Cancelled, match="start it again to continue"):
+        download(server.url, tmp_path / "archive.bin", sha256=SHA256, cancelled=lambda: True)
+    have = (tmp_path / "archive.bin.part").stat().st_size
+    assert 0 < have < len(CONTENT)
+    download(server.url, tmp_path / "archive.bin", sha256=SHA256, cancelled=lambda: False)
+    assert server.asked == [None, f"bytes={have}-"]
+
+
+@pytest.mark.parametrize("scheme", ["file", "ftp", "data"])
+def test_only_web_addresses_are_fetched(tmp_path: Path, scheme: str) -> None:
+    (tmp_path / "secret").write_text("secret")
+    with pytest.raises(DataError, match="only http and https addresses are fetched"):
+        download(f"{scheme}://{tmp_path}/secret", tmp_path / "archive.bin")
+    assert not (tmp_path / "archive.bin").exists()
 
 
 def make_tar(path: Path, name: str, content: bytes = b"1 2 3", kind: bytes = tarfile.REGTYPE) -> Path:
