@@ -18,7 +18,7 @@ from app.variables import Variable, variables_of
 from engine.baselines import read_table
 from engine.cache import ArrayCache, default_cache
 from engine.datasets import Dataset, Run, get_dataset
-from engine.datasets.base import InitialCondition, parse_initial_condition
+from engine.datasets.base import InitialCondition, load_run, parse_initial_condition
 from engine.errors import CheckpointError, EngineError
 from engine.forecasting import Progress
 from engine.jobs import Job, JobQueue
@@ -255,7 +255,7 @@ class Meter:
 def run_of(summary: Summary) -> Run:
     """The run that a forecast started from."""
     dataset = get_dataset(summary.dataset)
-    return dataset.load(parse_initial_condition(json.loads(summary.request)["init"], dataset).run)
+    return load_run(dataset, parse_initial_condition(json.loads(summary.request)["init"], dataset).run)
 
 
 def _score_baselines(dataset: Dataset, start: InitialCondition, steps: int) -> "xr.Dataset | None":
@@ -263,7 +263,7 @@ def _score_baselines(dataset: Dataset, start: InitialCondition, steps: int) -> "
     from engine.record_evaluation import record_baselines
 
     try:
-        return record_baselines(dataset, dataset.load(start.run), [start.frame], steps)
+        return record_baselines(dataset, load_run(dataset, start.run), [start.frame], steps)
     except EngineError as error:
         log.warning("%s", error)
         return None

@@ -11,7 +11,7 @@ import streamlit as st
 from app import wording
 from app.variables import Threshold
 from engine.datasets import DATASETS, Dataset, Run, get_dataset
-from engine.datasets.base import InitialCondition, date_of, parse_initial_condition
+from engine.datasets.base import OWN, InitialCondition, date_of, load_run, parse_initial_condition
 from engine.datasets.calendar import Calendar
 from engine.datasets.sea_surface import SeaSurface
 from engine.errors import EngineError, RequestError
@@ -78,21 +78,22 @@ def request_from_query(
     except RequestError as error:
         name, query, problems = next(iter(DATASETS)), {}, [str(error)]
     given = first(name)
-    try:
-        complete = resolve(given)
-    except EngineError as error:
-        return _without_model(name), [*problems, str(error)]
     entries = {field: query[field] for field in _FIELDS if field in query}
     try:
         return resolve(_with(given, entries)), problems
     except EngineError:  # one entry after the other, then, to name those that cannot be used and keep the rest
-        for field, text in entries.items():
-            try:
-                candidate = _with(given, {field: text})
-                complete = resolve(candidate)
-                given = candidate
-            except EngineError as error:
-                problems.append(str(error))
+        pass
+    try:
+        complete = resolve(given)
+    except EngineError as error:
+        return _without_model(name), [*problems, str(error)]
+    for field, text in entries.items():
+        try:
+            candidate = _with(given, {field: text})
+            complete = resolve(candidate)
+            given = candidate
+        except EngineError as error:
+            problems.append(str(error))
     return complete, problems
 
 
@@ -130,10 +131,10 @@ def request_to_query(request: ResolvedRequest, defaults: ResolvedRequest) -> dic
 def _date_in_link(request: ResolvedRequest) -> str | None:
     """The initial condition as a date, where that says which it is: frames shift as a record grows, dates do not."""
     dataset = get_dataset(request.dataset)
-    if dataset.calendar is None or not dataset.runs():
+    if dataset.calendar is None or not dataset.initial_conditions():
         return None
     start = parse_initial_condition(request.init, dataset)
-    date = date_of(dataset, dataset.load(start.run), start.frame)
+    date = date_of(dataset, load_run(dataset, start.run), start.frame)
     return date if date is not None and parse_initial_condition(date, dataset) == start else None
 
 
@@ -253,7 +254,7 @@ def _run_and_frame_control(
         start = neighbour(dataset, start, by)
         st.session_state[_key(given, "run")] = start.run
         st.session_state[_key(given, "frame")] = start.frame
-    runs = dataset.runs()
+    runs = _runs_to_pick(dataset, start)
     with _in_one_line():
         run = st.selectbox(
             "Initial condition",
@@ -264,6 +265,8 @@ def _run_and_frame_control(
             help=HELP["run"],
         )
         _step_buttons(given)
+    if run.startswith(OWN):
+        return InitialCondition(run, start.frame if run == start.run else 0)
     last = max(condition.frame for condition in dataset.initial_conditions())
     time = dataset.load(run).times[st.session_state.get(_key(given, "frame"), start.frame)]
     frame = st.slider(
@@ -281,7 +284,7 @@ def _dated_init_control(
     dataset: Dataset, calendar: Calendar, given: ResolvedRequest, start: InitialCondition, by: int
 ) -> InitialCondition:
     """Of observed data: a region, where there are several, and a day or a month of its record."""
-    runs, name = dataset.runs(), start.run
+    runs, name = _runs_to_pick(dataset, start), start.run
     if len(runs) > 1:
         name = st.selectbox(
             "Region",
@@ -291,13 +294,19 @@ def _dated_init_control(
             format_func=wording.region_title,
             help=HELP["region"],
         )
-    run = dataset.load(name)
+    run = load_run(dataset, name)
     shown = start.frame if name == start.run else _frame_at_the_same_time(dataset, start, run)
     frame = min(max(shown + by, 0), run.frames - 1)
     pick = _day_control if calendar.unit == "D" else _month_control
     frame = pick(calendar, run, given, frame, moved=bool(by) or name != start.run)
     st.caption(split_note(dataset, run, frame))
     return InitialCondition(name, frame)
+
+
+def _runs_to_pick(dataset: Dataset, start: InitialCondition) -> tuple[str, ...]:
+    """The runs of a data set, and the own field that a forecast starts from."""
+    known = dataset.runs()
+    return known if start.run in known else (*known, start.run)
 
 
 def _day_control(calendar: Calendar, run: Run, given: ResolvedRequest, frame: int, *, moved: bool) -> int:
@@ -343,7 +352,7 @@ def _day(calendar: Calendar, time: float) -> datetime.date:
 
 def _frame_at_the_same_time(dataset: Dataset, start: InitialCondition, run: Run) -> int:
     """The frame of another region's record at the time of an initial condition, or the nearest it has."""
-    time = dataset.load(start.run).times[start.frame]
+    time = load_run(dataset, start.run).times[start.frame]
     return int(np.abs(run.times - time).argmin())
 
 
@@ -379,6 +388,8 @@ def _step_buttons(given: ResolvedRequest) -> None:
 def neighbour(dataset: Dataset, start: InitialCondition, by: int) -> InitialCondition:
     """The next initial condition of the test split, or the same frame of the next run out of distribution."""
     known = dataset.initial_conditions()
+    if start.run.startswith(OWN):
+        return known[0 if by > 0 else -1]
     if start not in known:
         tests = {condition.run for condition in known}
         known = tuple(InitialCondition(run, start.frame) for run in dataset.runs() if run not in tests)

@@ -9,6 +9,7 @@ import streamlit as st
 from app.backend import Backend, Shown, complaint
 from app.controls import request_from_query, request_to_query
 from app.summary import Summary
+from engine.datasets.base import OWN
 from engine.errors import EngineError, RequestError
 from engine.jobs import Job
 from engine.requests import ResolvedRequest
@@ -55,6 +56,12 @@ def request_of(dataset: str) -> ResolvedRequest:
 def defaults(dataset: str) -> ResolvedRequest:
     """What is asked for by default."""
     return request_from_query({"dataset": dataset}, backend().resolve, backend().first_request)[0]
+
+
+def starts_from_an_own_field(dataset: str) -> bool:
+    """Whether the request of a data set starts from a person's own field: it needs no data of the data set."""
+    request = visit().requests.get(dataset)
+    return request is not None and str(request.init).startswith(OWN)
 
 
 def look_at(dataset: str) -> None:

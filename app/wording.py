@@ -3,6 +3,7 @@
 import re
 
 from engine.datasets import Dataset
+from engine.datasets.base import OWN
 from engine.datasets.calendar import Calendar
 
 MONTHS = (
@@ -23,6 +24,8 @@ MONTHS = (
 
 def run_title(run: str) -> str:
     """A simulated run as the picker names it."""
+    if run.startswith(OWN):
+        return "Your own field"
     if run.startswith("ood-"):
         return f"Unlike training, run {run.removeprefix('ood-')}"
     return f"Test run {run}"
@@ -30,6 +33,8 @@ def run_title(run: str) -> str:
 
 def region_title(run: str) -> str:
     """A region as the picker names it: "Tasman", or the degrees of its edges."""
+    if run.startswith(OWN):
+        return "Your own field"
     edges = re.fullmatch(r"(.+[NS])-(.+[NS])_(.+[EW])-(.+[EW])", run)
     if edges is None:
         return run.capitalize()

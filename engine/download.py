@@ -117,7 +117,8 @@ def extract_zip(archive: Path, folder: Path) -> None:
                     raise zipfile.BadZipFile(f"{name!r} would lead out of the folder")
             require_space(folder, sum(info.file_size for info in content.infolist()))
             content.extractall(folder)
-    except (zipfile.BadZipFile, EOFError, zlib.error, RuntimeError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, EOFError, zlib.error, RuntimeError) as error:
+        # A RuntimeError means that it is encrypted, or packed in a way unknown here.
         raise DataError(
             f"{archive} is not an archive that can be unpacked ({error}); delete it and fetch it again."
         ) from error

@@ -3,11 +3,12 @@
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.datasets import get_dataset
-from engine.datasets.base import Run
+if TYPE_CHECKING:
+    from engine.datasets.base import Run
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -30,8 +31,10 @@ def tasman_file() -> Path:
 
 
 @pytest.fixture
-def tasman(tasman_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def tasman(tasman_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Run":
     """That record in the place where the data set sst-daily looks for it."""
+    from engine.datasets import get_dataset
+
     folder = tmp_path / "sst-daily"
     folder.mkdir()
     (folder / "tasman.nc").symlink_to(tasman_file)

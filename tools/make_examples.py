@@ -63,10 +63,10 @@ def make(name: str) -> Path:
     init = str(parse_initial_condition(example.init, dataset))  # as the page writes it
     request = resolve(ForecastRequest(dataset=name, init=init, members=example.members))
     thinned = {"lead": slice(example.every - 1, None, example.every)}
-    fields = [make_fields(request).isel(thinned) for make_fields in (forecast, truth)]
+    result, known = forecast(request).isel(thinned), truth(request).isel(thinned)
     background = background_fields(request).isel(thinned) if dataset.calendar is not None else None
     path = example_path(name)
-    write_example(summarise(*fields, static_fields(request), dataset, background), path)
+    write_example(summarise(result, known, static_fields(request), dataset, background), path)
     return path
 
 

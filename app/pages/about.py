@@ -33,7 +33,8 @@ one ensemble member.
 - **Monthly SST**: sea surface temperature of the tropical Pacific, NOAA OI SST V2 monthly means, December
   1981 to January 2023 on a 2.5° grid (Reynolds et al. 2002,
   [Journal of Climate 15](https://doi.org/10.1175/1520-0442%282002%29015%3C1609:AIISAS%3E2.0.CO;2)).
-  Trained on 1982–2009, validated on 2010–2014, tested from 2015 on. The *Niño 3.4* index is the anomaly averaged over 5°S–5°N, 170°W–120°W.
+  Trained on 1982–2009, validated on 2010–2014, tested from 2015 on. The *Niño 3.4* index is the anomaly
+  averaged over 5°S–5°N, 170°W–120°W.
 - **Daily SST**: NOAA OISST daily means on a 0.25° grid (Reynolds et al. 2007,
   [doi:10.1175/2007JCLI1824.1](https://doi.org/10.1175/2007JCLI1824.1); Huang et al. 2021,
   [doi:10.1175/JCLI-D-20-0166.1](https://doi.org/10.1175/JCLI-D-20-0166.1)); the models know the Tasman Sea
@@ -42,8 +43,8 @@ one ensemble member.
 - **Navier–Stokes**: flow past four obstacles in a channel, simulated with finite elements.
 - **Spring mesh**: a 10 × 10 lattice of particles joined by damped springs.
 
-NOAA OISST is a product of the United States government, free to use; NOAA does not endorse what is made of it here.
-Anomalies are departures from a climatology of the training years, which the page names. A **marine
+NOAA OISST is a product of the United States government and free to use; NOAA does not endorse what is made
+of it here. Anomalies are departures from a climatology of the training years, which the page names. A **marine
 heatwave** is water warmer than the 90th percentile of those years at the same time of the year, after Hobday
 et al. 2016 ([doi:10.1016/j.pocean.2015.12.014](https://doi.org/10.1016/j.pocean.2015.12.014)), who also ask
 for five days in a row; the maps show every day, or month, by itself. Coastlines are Natural Earth's (public

@@ -44,7 +44,7 @@ def show() -> None:
     visit = session.visit()
     with st.sidebar:
         dataset = get_dataset(controls.dataset_control(visit.dataset))
-        there = bool(dataset.runs())
+        there = downloads.is_there(dataset) or session.starts_from_an_own_field(dataset.name)
         request, given = sidebar(dataset) if there else (None, None)
     if given is None:
         session.look_at(dataset.name)
@@ -166,7 +166,7 @@ def start_words(summary: Summary, init: str, steps: int, members: str) -> list[s
     run, _, frame = init.rpartition(":")
     if dataset.calendar is None:
         return [f"{wording.run_title(run)}, frame {frame}", members, f"{steps} steps"]
-    region = [wording.region_title(run)] if len(dataset.runs()) > 1 else []
+    region = [wording.region_title(run)] if dataset.runs() != (run,) else []
     start = f"from {wording.date_title(dataset.calendar, summary.init_time)}, {wording.duration(dataset, steps)}"
     return [*region, start, members]
 
@@ -298,7 +298,11 @@ def plume(dataset: Dataset, summary: Summary, index: Index, variable: Variable, 
     st.markdown(f"**{index.title} plume** · anomaly against {summary.baseline}", help=PLUME_HELP)
     run = run_of(summary)
     start = int(np.searchsorted(run.times, summary.init_time))
-    observed = index_of_record(dataset, run, index)
+    try:
+        observed = index_of_record(dataset, run, index)
+    except EngineError as error:  # an own field on a grid without climatology
+        st.caption(str(error))
+        return
     first, last = max(0, start - MONTHS_BEFORE), start + int(summary.leads[-1]) + 1
     weights = index.weights(axes_of(dataset, run), summary.ensemble.scored)
     members = summary.ensemble.area_mean(variable_named(dataset.name, "anomaly"), weights)

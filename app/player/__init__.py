@@ -190,8 +190,9 @@ PROBABILITY_PANELS = (
 def _header(view: View) -> dict[str, Any]:
     on_earth = view.coastlines is not None
     x_edges, y_edges = _edges(view)
-    ticks = degree_ticks if on_earth else _ticks
-    x_ticks, y_ticks = ticks(view.x), ticks(view.y)
+    x_ticks, y_ticks = (
+        (degree_ticks(*x_edges), degree_ticks(*y_edges)) if on_earth else (_ticks(view.x), _ticks(view.y))
+    )
     dx, dy = float(view.x[1] - view.x[0]), float(view.y[1] - view.y[0])
     narrowing = float(np.cos(np.deg2rad(np.mean(y_edges)))) if on_earth else 1.0
     length = f" in {view.length_units}" if view.length_units else ""
@@ -261,9 +262,8 @@ def _panels(view: View) -> list[dict[str, Any]]:
     ]
 
 
-def degree_ticks(axis: np.ndarray) -> list[float]:
-    """A handful of round degrees inside an axis."""
-    low, high = float(axis[0]), float(axis[-1])
+def degree_ticks(low: float, high: float) -> list[float]:
+    """A handful of round degrees from one edge of a map to the other."""
     step = next(step for step in DEGREES if (high - low) / step <= MOST_TICKS)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [round(step * index, 6) for index in range(first, last + 1)]

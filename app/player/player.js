@@ -202,7 +202,7 @@ class Player {
   }
 
   draw() {
-    const { leads, forecast, variable } = this.view;
+    const { leads, forecast, variable, onEarth, arrays } = this.view;
     const frame = this.frame;
     for (const panel of this.panels) {
       panel.draw(frame);
@@ -212,7 +212,8 @@ class Player {
     const [lead, last, at] = this.clockText(frame);
     this.clock.replaceChildren("lead ", element("b", "", null, lead), ` / ${last}${at}`);
     this.scrub.setAttribute("aria-valuetext", `lead ${lead}${at}`);
-    Object.assign(this.root.dataset, { frame, frames: leads.length, forecast, variable });
+    const coastlines = onEarth ? arrays.coastStarts.length - 1 : 0;
+    Object.assign(this.root.dataset, { frame, frames: leads.length, forecast, variable, coastlines });
     this.showValues();
   }
 

@@ -15,7 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--minutes", type=float, default=60.0, help="time budget in all, earlier sessions counted in")
     parser.add_argument("--resume", action="store_true", help="continue the stage's saved state")
-    parser.add_argument("--loss", help="mse, l1 or crps (almost-fair, two members); default: the stage's own")
+    parser.add_argument(
+        "--loss", help="mse, l1, crps (almost-fair, two members) or multiscale; default: the stage's own"
+    )
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--learning-rate", type=float, default=5e-4)
     parser.add_argument("--weight-decay", type=float, default=1e-4)

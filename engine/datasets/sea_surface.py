@@ -1,6 +1,7 @@
 """What the sea surface temperature data sets share: a record with dates, land, splits by years and a climatology."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from engine.errors import DataError
 SEA_SURFACE_TEMPERATURE = Channel("sst", "degree_Celsius", "sea surface temperature")
 
 
-class SeaSurface:
+class SeaSurface(ABC):
     """The part of a data set that is the same for all records of sea surface temperature.
 
     A run is a region's whole record; the splits are ranges of years (first, last) of it.
@@ -38,13 +39,18 @@ class SeaSurface:
         """Fraction of the year that has passed."""
         return self.calendar.season(time)
 
+    @property
+    @abstractmethod
+    def remedy(self) -> str:
+        """How to get the data, for the end of a sentence."""
+
+    @abstractmethod
     def runs(self) -> tuple[str, ...]:
         """Names of the regions whose records are there."""
-        raise NotImplementedError
 
+    @abstractmethod
     def load(self, run: str) -> Run:
         """The record of a region."""
-        raise NotImplementedError
 
     def initial_conditions(self) -> tuple[InitialCondition, ...]:
         """Those of the test years: the first of each record, then record-major; the last frame has no truth ahead."""
@@ -74,11 +80,6 @@ class SeaSurface:
             first, last = self.splits[split]
             raise DataError(f"There are no data of {self.name} for the {split} years {first} to {last}: {self.remedy}.")
         return tuple(cut(run, frames) for run, frames in parts)
-
-    @property
-    def remedy(self) -> str:
-        """How to get the data, for the end of a sentence."""
-        raise NotImplementedError
 
     def scored(self, run: Run) -> np.ndarray:
         """The cells of the sea."""

@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from engine.checkpoint import list_checkpoints, load_checkpoint
 from engine.datasets.base import Dataset, Run, axes_of
 from engine.errors import DataError, RequestError
 from engine.own.files import OwnFile, open_isolated
@@ -275,9 +276,21 @@ def _made_whole(
 
 
 def first_run(dataset: Dataset) -> Run | None:
-    """A run on the data set's own grid, where one is on this machine."""
+    """A run on the data set's own grid, where one is on this machine; else the climatology that a model brings."""
     runs = (dataset.load(name) for name in dataset.runs())
-    return next((run for run in runs if run.axes is None), None)
+    return next((run for run in runs if run.axes is None), None) or _climatology_of_a_model(dataset)
+
+
+def _climatology_of_a_model(dataset: Dataset) -> Run | None:
+    if dataset.calendar is None:
+        return None
+    for name in list_checkpoints(dataset.name):
+        background = load_checkpoint(name).background
+        if background is not None:
+            land = (background.coefficients == 0).all(axis=(0, 1))  # as `fit_background` leaves it
+            states = np.where(land, np.nan, background.at(0.0))[None]
+            return Run(name, states, land[None].astype(np.float32), np.zeros(1), background=background)
+    return None
 
 
 # -- name --------------------------------------------------------------------------------------------------

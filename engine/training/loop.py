@@ -130,11 +130,11 @@ def _prepare(
 
 
 def _with_synthetic(options: TrainingOptions, loaded: Sequence[Run]) -> Sequence[Run]:
-    """The runs with invented ones of the first among them; the real ones repeat to stay a quarter of all."""
+    """The runs with invented ones of the first among them; the real one repeats to stay a tenth of all."""
     if not options.synthetic:
         return loaded
     invented = synthetic_runs(options.dataset, loaded[0], options.synthetic, options.seed)
-    return (*invented, *itertools.repeat(loaded[0], max(1, options.synthetic // 3)))
+    return (*invented, *itertools.repeat(loaded[0], max(1, options.synthetic // 9)))
 
 
 def normalisation(

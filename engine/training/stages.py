@@ -31,6 +31,9 @@ LEAD_ZERO_OVERSAMPLING = 0.15
 TRUE_STATE_SHARE = 0.25
 """Share of stage two that keeps true states, so that the forecaster does not forget them."""
 
+SCALES = (1, 4, 16)
+"""Edges in cells of the blocks whose means "multiscale" looks at."""
+
 TRUE_END_SHARE = 0.25
 """Share of calibration that keeps true ends, so that the interpolator still fills in between two known states."""
 
@@ -180,7 +183,39 @@ def _crps(sample: Callable[[], Tensor], target: Tensor, scored: Tensor) -> Tenso
     return _over_scored(kernels.almost_fair_crps(torch.stack([sample(), sample()]), target), scored)
 
 
-LOSSES = {"mse": _mse, "l1": _l1, "crps": _crps}
+def _multiscale_crps(sample: Callable[[], Tensor], target: Tensor, scored: Tensor) -> Tensor:
+    members = torch.stack([sample(), sample()])
+    return torch.stack([_crps_at(members, target, scored, scale) for scale in SCALES]).mean()
+
+
+def _crps_at(members: Tensor, target: Tensor, scored: Tensor, scale: int) -> Tensor:
+    both, counts = pooled(torch.cat([members, target[None]]), scored, scale)
+    return _over_scored(kernels.almost_fair_crps(both[:-1], both[-1]), counts)
+
+
+def pooled(fields: Tensor, scored: Tensor, scale: int) -> tuple[Tensor, Tensor]:
+    """Means of fields (…, b, channel, y, x) over the scored cells of blocks, and whether a block has any, (b, 1, y, x).
+
+    scale: the edge of a block in cells; blocks at the edge of the grid may be smaller.
+    """
+    if scale == 1:
+        return fields, scored
+
+    def pool(x: Tensor) -> Tensor:
+        return functional.avg_pool2d(x, scale, ceil_mode=True, count_include_pad=False)
+
+    share = pool(scored.to(fields.dtype))
+    flat = (fields * scored).flatten(0, -4)
+    means = pool(flat).unflatten(0, fields.shape[:-3]) / share.clamp(min=1e-6)
+    return means, share > 0
+
+
+LOSSES = {"mse": _mse, "l1": _l1, "crps": _crps, "multiscale": _multiscale_crps}
+"""Distances of samples to a target over scored cells.
+
+"crps" is the almost-fair CRPS of two samples, cell by cell; "multiscale" averages it over blocks of several sizes, so
+that the members differ in their large patterns as much as the truth does from their mean.
+"""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from engine.noise import MemberNoise, parse_coupling
 from engine.sampling import cold_sampling
 from engine.schedules import parse_schedule
 from engine.training.data import TrainingRuns, Windows, windows_at
-from engine.training.stages import StageSetting, sample_forecast, training_dropout
+from engine.training.stages import SCALES, StageSetting, pooled, sample_forecast, training_dropout
 from engine.window import Pair, WindowSetting, bind
 
 MEMBERS = 4
@@ -30,7 +30,7 @@ def validate_direct(setting: StageSetting, runs: TrainingRuns) -> float:
         noise = torch.randn_like(x) if noisy else None
         return forecaster(x, lead, side=windows.side, initial=x, noise=noise, dropout=training_dropout)
 
-    return _mean_crps(torch.stack([member() for _ in range(MEMBERS)]), windows.x_horizon, windows.scored)
+    return _mean_crps(setting, torch.stack([member() for _ in range(MEMBERS)]), windows.x_horizon, windows.scored)
 
 
 def validate_interpolator(setting: StageSetting, runs: TrainingRuns) -> float:
@@ -44,7 +44,7 @@ def validate_interpolator(setting: StageSetting, runs: TrainingRuns) -> float:
         ends = (windows.initial, windows.x_horizon)
         members = [interpolator(*ends, times, side=windows.side, dropout=training_dropout) for _ in range(MEMBERS)]
         target = runs.states[windows.run, windows.start + lead]
-        scores.append(_mean_crps(torch.stack(members), target, windows.scored))
+        scores.append(_mean_crps(setting, torch.stack(members), target, windows.scored))
     return sum(scores) / len(scores)
 
 
@@ -58,7 +58,7 @@ def validate_calibration(setting: StageSetting, runs: TrainingRuns) -> float:
         ends = [(windows.initial, sample_forecast(setting.forecaster, windows)) for _ in range(MEMBERS)]
         members = [setting.interpolator(*end, times, side=windows.side, dropout=training_dropout) for end in ends]
         target = runs.states[windows.run, windows.start + lead]
-        scores.append(_mean_crps(torch.stack(members), target, windows.scored))
+        scores.append(_mean_crps(setting, torch.stack(members), target, windows.scored))
     return sum(scores) / len(scores)
 
 
@@ -70,12 +70,14 @@ def validate_forecast(setting: StageSetting, runs: TrainingRuns) -> float:
     scores = [
         score
         for run, start in _starts(runs, windows * horizon, FORECASTS)
-        for score in _rollout_scores(pair, runs, run, start, windows)
+        for score in _rollout_scores(setting, pair, runs, run, start, windows)
     ]
     return sum(scores) / len(scores)
 
 
-def _rollout_scores(pair: Pair, runs: TrainingRuns, run: int, start: int, windows: int) -> list[float]:
+def _rollout_scores(
+    stage: StageSetting, pair: Pair, runs: TrainingRuns, run: int, start: int, windows: int
+) -> list[float]:
     horizon, dataset = pair.forecaster.horizon, pair.dataset
     schedule = parse_schedule(f"stride{max(1, horizon // 8)}", horizon=horizon)
     boundary = runs.scaling.restore(runs.states[run, start], float(runs.seasons[start]))
@@ -89,7 +91,7 @@ def _rollout_scores(pair: Pair, runs: TrainingRuns, run: int, start: int, window
         x = last.x
         end = first + horizon
         reached = runs.scaling.normalise(x, dataset.season(runs.times[end]))
-        scores.append(_mean_crps(reached, runs.states[run, end], runs.scored[run]))
+        scores.append(_mean_crps(stage, reached[:, None], runs.states[run, end][None], runs.scored[run][None]))
     return scores
 
 
@@ -106,9 +108,14 @@ def _starts(runs: TrainingRuns, span: int, count: int) -> list[tuple[int, int]]:
     return [(run, frame) for run in range(len(runs)) for frame in frames]
 
 
-def _mean_crps(members: Tensor, target: Tensor, scored: Tensor) -> float:
-    error = kernels.crps(members, target)
-    return float((error.nan_to_num() * scored).sum() / (scored.sum() * error.shape[-3]))
+def _mean_crps(setting: StageSetting, members: Tensor, target: Tensor, scored: Tensor) -> float:
+    """Over scored cells, and with the loss "multiscale" over blocks of cells too."""
+    parts = []
+    for scale in SCALES if setting.loss == "multiscale" else (1,):
+        both, counts = pooled(torch.cat([members, target[None]]).nan_to_num(), scored, scale)
+        error = kernels.crps(both[:-1], both[-1])
+        parts.append(float((error * counts).sum() / (counts.sum() * error.shape[-3])))
+    return sum(parts) / len(parts)
 
 
 VALIDATIONS = {

@@ -56,7 +56,7 @@ def test_an_example_of_observed_data_comes_back_with_every_member(stored: Path) 
     np.testing.assert_array_equal(read.solid, written.solid)
     assert read.ensemble is not None
     assert written.ensemble is not None
-    before, after = (each.ensemble.members["sst"] for each in (written, read))
+    before, after = written.ensemble.members["sst"], read.ensemble.members["sst"]
     np.testing.assert_array_equal(np.isnan(after), np.isnan(before))
     assert np.nanmax(np.abs(after - before)) <= 0.51 * MEMBER_STEP
     for name in ("anomaly", "sst"):

@@ -1,5 +1,6 @@
 """The page of observed data: dates, land, anomalies, heatwaves, the plume, and data that are not there."""
 
+import datetime
 import re
 import time
 from typing import Any
@@ -56,8 +57,7 @@ def test_the_plume_stands_beside_the_forecast_of_one_place(open_page: Open) -> N
 
 def test_the_anomaly_names_the_years_of_its_baseline(open_page: Open) -> None:
     page = run_to_the_end(open_page(**JUNE))
-    labels = [option.content for option in widget(page, "button_group", "/variable").options]
-    assert labels == ["SST anomaly (1982–2009)", "SST", "Heatwave"]
+    assert widget(page, "button_group", "/variable").options == ["SST anomaly (1982–2009)", "SST", "Heatwave"]
 
 
 def test_a_heatwave_shows_its_probability_at_any_threshold(open_page: Open) -> None:
@@ -151,7 +151,7 @@ def test_data_that_have_come_meanwhile_are_used(open_page: Open, request: pytest
 def test_a_day_is_picked_and_its_forecast_is_shown(open_page: Open, a_daily_record: Run) -> None:
     page = open_page(dataset="sst-daily", steps="2", members="3")
     day = next(each for each in page.date_input if (each.key or "").endswith("/date"))
-    day.set_value("2013-02-27").run()
+    day.set_value(datetime.date(2013, 2, 27)).run()
     widget(page, "button", "/Next").click().run()
     assert page.query_params["init"] == "2013-02-28"
     page = run_to_the_end(page)

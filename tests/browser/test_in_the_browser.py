@@ -65,6 +65,31 @@ def test_the_first_visit_shows_a_moving_example(open_page: Open) -> None:
     wait_until_frame_is_not(page, frame(page))
 
 
+def test_the_first_visit_shows_real_sea_surface_temperature_with_coastlines(open_page: Open) -> None:
+    page = open_page(calm=True)
+    expect(page.get_by_text("from June 2015, 12 months")).to_be_visible(timeout=PATIENCE)
+    assert int(player(page).get_attribute("data-coastlines") or 0) > 10
+    assert player(page).get_attribute("data-variable") == "anomaly"
+    expect(player(page).locator(".clock")).to_have_text("lead 12 months / 12 months · valid 2016-06")
+    expect(player(page).get_by_text("150°W").first).to_be_visible()
+    expect(page.get_by_text("Niño 3.4 plume")).to_be_visible()
+    assert "init=2015-06" in page.url
+    with_coasts = page.evaluate(PICTURE)
+    page.get_by_role("radio", name="Heatwave").click()
+    expect(player(page)).to_have_attribute("data-variable", "above-percentile-90", timeout=PATIENCE)
+    assert page.evaluate(PICTURE) != with_coasts
+    player(page).locator(".map-frame").first.hover(position={"x": 30, "y": 40})
+    assert "°C" in " ".join(player(page).locator(".map-value").all_text_contents())
+
+
+def test_data_that_are_not_there_are_offered_not_missed(open_page: Open) -> None:
+    page = open_page()
+    page.get_by_role("combobox").first.click()
+    page.get_by_role("option", name="Daily SST").click()
+    expect(page.get_by_text("NOAA OISST").first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
+
+
 def test_a_data_set_is_picked_a_short_forecast_runs_and_the_frames_change(open_page: Open) -> None:
     page = open_page("/?dataset=navier-stokes")
     page.get_by_role("combobox").first.click()

@@ -6,7 +6,8 @@ import io
 import socket
 import tarfile
 import threading
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 
 from engine.commands import fetch
-from engine.download import digest, download, extract_tar
+from engine.download import digest, download, extract_tar, extract_zip
 from engine.errors import Cancelled, DataError, RequestError
 
 CONTENT = np.random.default_rng(0).bytes(3_000_000)
@@ -237,6 +238,58 @@ def test_a_truncated_archive_is_refused(tmp_path: Path, part: int) -> None:
     archive.write_bytes(archive.read_bytes()[:part])
     with pytest.raises(DataError, match="not an archive that can be unpacked"):
         extract_tar(archive, tmp_path / "out")
+
+
+def make_zip(path: Path) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("set/big", CONTENT[:100_000])
+    return path
+
+
+def test_a_zip_is_unpacked(tmp_path: Path) -> None:
+    extract_zip(make_zip(tmp_path / "a.zip"), tmp_path / "out")
+    assert (tmp_path / "out/set/big").read_bytes() == CONTENT[:100_000]
+
+
+def unknown_packing(content: bytearray) -> None:
+    for header, at in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        content[content.index(header) + at] = 77
+
+
+def encrypted(content: bytearray) -> None:
+    for header, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(header) + at] |= 1
+
+
+def truncated(content: bytearray) -> None:
+    del content[-200:]
+
+
+def changed(content: bytearray) -> None:
+    content[50_000] ^= 1
+
+
+@pytest.mark.parametrize("harm", [unknown_packing, encrypted, truncated, changed])
+def test_a_zip_that_cannot_be_unpacked_is_refused(tmp_path: Path, harm: Callable[[bytearray], None]) -> None:
+    archive = make_zip(tmp_path / "a.zip")
+    content = bytearray(archive.read_bytes())
+    harm(content)
+    archive.write_bytes(content)
+    with pytest.raises(DataError, match="not an archive that can be unpacked"):
+        extract_zip(archive, tmp_path / "out")
+
+
+def test_a_zip_that_unpacks_to_more_than_the_disk_holds_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Usage:
+        free = 50_000
+
+    archive = make_zip(tmp_path / "a.zip")
+    monkeypatch.setattr("shutil.disk_usage", lambda path: Usage)
+    with pytest.raises(DataError, match="free some space"):
+        extract_zip(archive, tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
 
 
 def fetch_arguments(text: str) -> argparse.Namespace:

@@ -18,6 +18,7 @@ from engine.simulators.generate import generate
 from engine.training.data import channel_statistics, draw_windows, mirror_states, to_tensors
 from engine.training.loop import TrainingOptions, train
 from engine.training.publish import publish
+from engine.training.stages import LOSSES, pooled
 from engine.training.state import load_best
 
 DATASET = get_dataset("spring-mesh")
@@ -154,3 +155,27 @@ def test_mirroring_touches_the_chosen_samples_alone() -> None:
     torch.testing.assert_close(mirrored[1], x[1])
     torch.testing.assert_close(mirrored[0, 0], -x[0, 0].flip(-1))
     torch.testing.assert_close(mirrored[0, 1], x[0, 1].flip(-1))
+
+
+def test_pooling_averages_the_scored_cells_of_each_block() -> None:
+    field = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]])[None, None]
+    scored = torch.ones(1, 1, 3, 3, dtype=torch.bool)
+    scored[..., 0, 0] = False
+    scored[..., 2, 2] = False
+    means, counts = pooled(torch.stack([field, 2 * field]), scored, 2)
+    torch.testing.assert_close(means[0, 0, 0], torch.tensor([[11 / 3, 4.5], [7.5, 0.0]]))
+    torch.testing.assert_close(means[1], 2 * means[0])
+    assert counts[0, 0].tolist() == [[True, True], [True, False]]
+
+
+def test_the_multiscale_loss_asks_for_spread_in_the_block_means() -> None:
+    """Two ensembles of equal spread in every cell: one differs in patterns, the other in noise that averages out."""
+    generator = torch.Generator().manual_seed(0)
+    cells = (400, 1, 16, 16)
+    scored = torch.ones(400, 1, 16, 16, dtype=torch.bool)
+    target = torch.randn(400, 1, 1, 1, generator=generator).expand(cells)
+    coherent = iter([torch.randn(400, 1, 1, 1, generator=generator).expand(cells) for _ in range(2)])
+    noise = iter([torch.randn(cells, generator=generator) for _ in range(2)])
+    assert LOSSES["multiscale"](lambda: next(coherent), target, scored) < 0.9 * LOSSES["multiscale"](
+        lambda: next(noise), target, scored
+    )
