@@ -317,16 +317,14 @@ def _day_control(calendar: Calendar, run: Run, given: ResolvedRequest, frame: in
     with _in_one_line():
         day = st.date_input(
             "Initial condition",
-            None,
             min_value=first,
             max_value=last,
             key=key,
             format="YYYY-MM-DD",
-            required=True,
             help=HELP["date"],
         )
         _step_buttons(given)
-    return frame if day is None else (day - first).days
+    return (day - first).days
 
 
 def _month_control(calendar: Calendar, run: Run, given: ResolvedRequest, frame: int, *, moved: bool) -> int:

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
     from engine.datasets import get_dataset
 
     dataset = get_dataset(arguments.dataset)
+    if arguments.fit_baselines and dataset.calendar is not None:
+        raise RequestError(f"The baselines of {dataset.name} are fitted anew each time: leave --fit-baselines out.")
     if arguments.fit_baselines:
         return _fit_baselines(dataset)
     scores = _evaluate(dataset, arguments)
@@ -143,10 +146,19 @@ def _evaluate(dataset: "Dataset", arguments: argparse.Namespace) -> "xr.Dataset"
 
     print(
         f"{dataset.name}, model {request.model}, {request.members} members;"
-        f" {len(runs)} {arguments.split} run(s) from frame(s) {', '.join(map(str, starts))};"
+        f" {len(runs)} {arguments.split} run(s) from {_described(dataset, runs[0], starts)};"
         f" schedule {request.schedule}, solver {request.solver}, noise {request.noise}, {request.precision}"
     )
     return evaluate(dataset, runs, starts, forecast, steps=arguments.steps, done=_say_done)
+
+
+def _described(dataset: "Dataset", run: "Run", starts: Sequence[int]) -> str:
+    from engine.datasets.base import date_of
+
+    first, last = (date_of(dataset, run, start) for start in (starts[0], starts[-1]))
+    if first is None:
+        return f"frame(s) {', '.join(map(str, starts))}"
+    return f"{len(starts)} dates, {first} to {last}"
 
 
 def _fit_baselines(dataset: "Dataset") -> int:
