@@ -92,11 +92,13 @@ def bring_your_own() -> None:
         "Start a forecast from a netCDF file of your own: an analysis, a model's output or another satellite product. "
         "It is put on the model's grid and into its units. Later times in the file serve as truth."
     )
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    system, file = st.columns([2, 3], gap="large")
+    with system:
         dataset = dataset_control()
         model = model_control(dataset)
     try:
-        source = source_control()
+        with file:
+            source = source_control()
         if source is not None:
             examine(source, dataset, model)
     except EngineError as error:
@@ -157,25 +159,34 @@ def examine(source: own.Source, dataset: Dataset, model: str | None) -> None:
     time = None if asked.times else time_control(dataset, key)
     if time is None and not asked.times:
         return
-    found = start_control(source, dataset, named, time, asked.times, key)
-    if found is None:
-        return
-    for warning in found.warnings:
-        st.warning(plain(warning), icon=":material/warning:")
     left, right = st.columns([3, 2], gap="large")
-    with left:
-        draw(dataset, found)
     with right:
+        found = start_control(source, dataset, named, time, asked.times, key)
+        if found is None:
+            return
         describe(dataset, found)
-        if st.button(
-            "Forecast from here",
-            key="own/forecast",
-            type="primary",
-            icon=":material/air:",
-            help="Keeps the field under a name that stands for its content, and goes to the forecast page.",
-        ):
+        offer_forecast(dataset, found, model)
+    with left:
+        for warning in found.warnings:
+            st.warning(plain(warning), icon=":material/warning:")
+        draw(dataset, found)
+
+
+def offer_forecast(dataset: Dataset, found: OwnField, model: str | None) -> None:
+    """The button that keeps the field and turns to its forecast."""
+    pressed = st.button(
+        "Forecast from here",
+        key="own/forecast",
+        type="primary",
+        icon=":material/air:",
+        help="Keeps the field under a name that stands for its content, and goes to the forecast page.",
+    )
+    if pressed:
+        try:
             keep_own(found, dataset)
             go_to(dataset, f"{found.run.name}:{found.frame}", model)
+        except EngineError as error:
+            st.error(plain(str(error)))
 
 
 def questions_control(source: own.Source, dataset: Dataset, key: str) -> tuple[dict[str, str], own.Asked]:

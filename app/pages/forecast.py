@@ -408,9 +408,12 @@ def baseline_curves(dataset: Dataset, summary: Summary, variable: Variable) -> l
     """CRPS of what must be beaten, where it is known for this forecast."""
     found = session.backend().baselines(summary, variable.name)
     return [
-        Curve(name, leads * dataset.time_step, crps, GREY, dash, is_baseline=True)
+        Curve(BASELINE_NAMES.get(name, name), leads * dataset.time_step, crps, GREY, dash, is_baseline=True)
         for (name, (leads, crps)), dash in zip(found.items(), ("dot", "dashdot", "longdash"), strict=False)
     ]
+
+
+BASELINE_NAMES = {"damped persistence": "damped"}  # short enough for a third of the legend's line
 
 
 def bands_at(summary: Summary, variable: Variable, row: int, column: int) -> Bands:

@@ -11,7 +11,7 @@ from app.plots.curves import GREY
 
 LAND = "rgba(139,148,155,.55)"
 MOST_POINTS = 400  # cells along an axis; a preview of more would only take longer to send
-TALLEST = 420  # pixels
+WIDE, LOWEST, TALLEST = 700, 240, 460  # pixels: the room that a map has on a usual screen, and its height
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,18 +73,18 @@ def preview_map(preview: Preview) -> go.Figure:
 
 
 def _arranged(figure: go.Figure, preview: Preview) -> go.Figure:
+    (west, east), (south, north) = _ends(preview.x), _ends(preview.y)
     figure.update_layout(
-        height=TALLEST,
+        height=float(np.clip(WIDE * preview.stretch * abs((north - south) / (east - west)) + 40, LOWEST, TALLEST)),
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         dragmode=False,
     )
-    for axes, values, ticks in (
-        (figure.update_xaxes, preview.x, preview.x_ticks),
-        (figure.update_yaxes, preview.y, preview.y_ticks),
+    for axes, first, last, ticks in (
+        (figure.update_xaxes, west, east, preview.x_ticks),
+        (figure.update_yaxes, south, north, preview.y_ticks),
     ):
-        first, last = _ends(values)
         axes(range=[first, last], fixedrange=True, showgrid=False, zeroline=False, constrain="domain", linecolor=GREY)
         if ticks:
             axes(tickvals=[value for value, _ in ticks], ticktext=[name for _, name in ticks])

@@ -8,6 +8,7 @@ import xarray as xr
 
 from engine.__main__ import main
 from engine.commands import COMMANDS
+from engine.datasets import get_dataset
 from engine.errors import EngineError
 
 
@@ -121,3 +122,54 @@ def test_an_engine_error_is_the_only_kind_the_command_line_swallows(monkeypatch:
     with pytest.raises(RuntimeError, match="a bug"):
         main(["datasets"])
     assert not issubclass(RuntimeError, EngineError)
+
+
+def test_a_forecast_starts_from_a_file_of_one_s_own(
+    monthly_model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = get_dataset("sst-monthly").load("pacific")
+    lat, lon = (axis.values for axis in get_dataset("sst-monthly").axes)
+    field = record.states[410:412, 0, ::-1] + 273.15
+    own = xr.Dataset(
+        {"tos": (("time", "latitude", "longitude"), field, {"units": "K", "standard_name": "sea_surface_temperature"})},
+        {
+            "time": np.array(["2016-02-15", "2016-03-15"], "datetime64[ns]"),
+            "latitude": ("latitude", lat[::-1], {"units": "degrees_north"}),
+            "longitude": ("longitude", np.where(lon > 180, lon - 360, lon), {"units": "degrees_east"}),
+        },
+    )
+    own.to_netcdf(tmp_path / "own.nc")
+    request = ["forecast", "--dataset", "sst-monthly", "--model", monthly_model, "--members", "2", "--steps", "2"]
+    first = [
+        *request,
+        "--init-file",
+        str(tmp_path / "own.nc"),
+        "--init-time",
+        "2016-02",
+        "--out",
+        str(tmp_path / "a.nc"),
+    ]
+    assert main(first) == 0
+    said = capsys.readouterr().err
+    init = said.partition("--init ")[2].split()[0]
+    assert init.startswith("own-") and "K" in said
+    assert main([*request, "--init", init, "--out", str(tmp_path / "b.nc")]) == 0
+    assert main([*request, "--init", "2016-02", "--out", str(tmp_path / "c.nc")]) == 0
+    a, b, c = (xr.load_dataset(tmp_path / f"{name}.nc") for name in "abc")
+    np.testing.assert_array_equal(a["sst"], b["sst"])
+    np.testing.assert_allclose(a["sst"], c["sst"], atol=2e-3)  # the file is kelvin in single precision
+    assert str(a["init_time"].values)[:7] == "2016-02"
+
+
+def test_a_variable_that_is_not_in_the_own_file_is_named(
+    monthly_model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    xr.Dataset({"x": ("n", np.zeros(3))}).to_netcdf(tmp_path / "own.nc")
+    request = ["forecast", "--dataset", "sst-monthly", "--model", monthly_model, "--out", str(tmp_path / "a.nc")]
+    for extra, words in (
+        (["--init-variable", "sst=tos"], "tos"),
+        (["--init-variable", "sst"], "CHANNEL=NAME"),
+        ([], "own.nc"),
+    ):
+        assert main([*request, "--init-file", str(tmp_path / "own.nc"), *extra]) == 2
+        assert words in capsys.readouterr().err
