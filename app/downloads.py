@@ -17,8 +17,9 @@ DAILY = "sst-daily"
 DESCRIPTIONS = {
     DAILY: (
         "Sea surface temperature of every day on a 0.25° grid, NOAA OISST (Reynolds et al. 2007; Huang et al. 2021). "
-        "The models know the Tasman Sea off Tasmania, 45–37°S, 147–155°E; their climatology needs the years 1982 to "
-        "2014, and forecasts are best started in the test years 2013 and 2014.\n\n"
+        "The models know the Tasman Sea off Tasmania, 45–37°S, 147–155°E. The years 1982 to 2010 make the climatology, "
+        "the thresholds of heatwaves and the baselines; forecasts are best started in the test years 2013 and "
+        "2014.\n\n"
         "The data do not come with Coldcast, and nothing is fetched without being asked for."
     ),
 }

@@ -125,9 +125,9 @@ def compare(request: ResolvedRequest, *, device: str = "cpu", members: int) -> C
     if same != exact:
         result = forecast(exact, device=device)
     states = np.stack([result[channel.name].values for channel in plan.dataset.channels], axis=2)
-    scale = states.std(axis=(0, 1, 3, 4), keepdims=True)
-    agree = bool(np.allclose(plain / scale, states / scale, rtol=1e-3, atol=1e-3))
-    return Comparison(members, engine_seconds, plain_seconds, float((abs(plain - states) / scale).max()), agree)
+    scale = np.nanstd(states, axis=(0, 1, 3, 4), keepdims=True)  # land has no values
+    agree = bool(np.allclose(plain / scale, states / scale, rtol=1e-3, atol=1e-3, equal_nan=True))
+    return Comparison(members, engine_seconds, plain_seconds, float(np.nanmax(abs(plain - states) / scale)), agree)
 
 
 def count_calls(request: ResolvedRequest) -> Calls:

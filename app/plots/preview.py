@@ -7,9 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.colors import cmocean
 
-from app.plots.curves import GREY
-
-LAND = "rgba(139,148,155,.55)"
+LAND, SHORE = "#a3a9ae", "#3a4046"  # seen on light and on dark
 MOST_POINTS = 400  # cells along an axis; a preview of more would only take longer to send
 WIDE, LOWEST, TALLEST = 700, 240, 460  # pixels: the room that a map has on a usual screen, and its height
 
@@ -65,7 +63,7 @@ def preview_map(preview: Preview) -> go.Figure:
             x=line[:, 0],
             y=line[:, 1],
             mode="lines",
-            line={"color": "#4a4f55", "width": 1},
+            line={"color": SHORE, "width": 1},
             hoverinfo="skip",
             showlegend=False,
         )
@@ -85,7 +83,7 @@ def _arranged(figure: go.Figure, preview: Preview) -> go.Figure:
         (figure.update_xaxes, west, east, preview.x_ticks),
         (figure.update_yaxes, south, north, preview.y_ticks),
     ):
-        axes(range=[first, last], fixedrange=True, showgrid=False, zeroline=False, constrain="domain", linecolor=GREY)
+        axes(range=[first, last], fixedrange=True, showgrid=False, zeroline=False, constrain="domain", showline=False)
         if ticks:
             axes(tickvals=[value for value, _ in ticks], ticktext=[name for _, name in ticks])
     return figure.update_yaxes(scaleanchor="x", scaleratio=preview.stretch)

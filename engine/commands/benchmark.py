@@ -65,7 +65,7 @@ def _datasets(chosen: str | None) -> list[str]:
 
     if chosen is not None:
         return [chosen]
-    return [name for name in DATASETS if list_checkpoints(name)] or list(DATASETS)
+    return [name for name, dataset in DATASETS.items() if list_checkpoints(name) and dataset.runs()] or list(DATASETS)
 
 
 def _gflops(speed: float) -> str:

@@ -61,9 +61,8 @@ class SeaSurface(ABC):
     def frames_of(self, split: str, run: Run) -> range:
         """The frames of a record that lie in the years of a split; empty where the record has none of them."""
         first, last = self.splits[split]
-        years = np.array([self.calendar.year(time) for time in run.times])
-        inside = np.flatnonzero((years >= first) & (years <= last))
-        return range(int(inside[0]), int(inside[-1]) + 1) if inside.size else range(0)
+        ends = [self.calendar.time(np.datetime64(f"{year}-01-01")) for year in (first, last + 1)]
+        return range(*map(int, np.searchsorted(run.times, ends)))
 
     def scored_starts(self, split: str, run: Run) -> tuple[int, ...]:
         """Frames of the split's years, `starts_apart` from one to the next; the last one of all has no truth ahead."""
