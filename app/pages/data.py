@@ -1,8 +1,10 @@
 """The data page: bring your own field, and download what does not come with the project."""
 
+import runpy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -435,3 +437,9 @@ EDGES = (
     ("West", -180.0, 360.0, -128.0),
     ("East", -180.0, 360.0, -120.0),
 )
+
+
+if __name__ == "__main__":
+    # Streamlit takes the folder of pages for its own until main.py has run once: a link to this page that is the first
+    # thing a new server sees runs this file by itself.
+    runpy.run_path(str(Path(__file__).parents[1] / "main.py"), run_name="__main__")

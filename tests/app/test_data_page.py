@@ -245,3 +245,10 @@ def test_the_name_of_an_upload_leads_nowhere_else(sent: str, stored: str) -> Non
 def test_words_from_files_are_shown_as_they_are() -> None:
     assert plain("![p](http://x.org/p.png) $x$ :red[y]") == (r"\!\[p\]\(http\://x\.org/p\.png\) \$x\$ \:red\[y\]")
     assert plain("two\nlines") == "two lines"
+
+
+def test_a_field_later_than_the_record_starts_a_forecast_too(open_data: Open, tmp_path: Path) -> None:
+    page = bring(open_data(), in_kelvin(tmp_path / "new.nc", time_units="days since 2026-03-01"))
+    page.button(key="own/forecast").click().run()
+    assert not page.error
+    assert page.session_state["visit"].requests["sst-monthly"].init == f"{own_runs(MONTHLY)[0]}:0"
