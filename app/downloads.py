@@ -126,11 +126,12 @@ def follow() -> None:
         st.fragment(_progress, run_every=SECONDS)()
         return
     say = {"done": st.success, "stopped": st.info}.get(download.state, st.error)
-    with st.container(horizontal=True, vertical_alignment="center"):
+    note, close = st.columns([12, 1], vertical_alignment="center")
+    with note:
         say(f"{plain(download.title)}: {plain(download.message)}")
-        if st.button("", icon=":material/close:", key="download/dismiss", help="Put this note away."):
-            current().dismiss()
-            st.rerun()
+    if close.button("", icon=":material/close:", key="download/dismiss", help="Put this note away."):
+        current().dismiss()
+        st.rerun()
 
 
 def _progress() -> None:

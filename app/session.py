@@ -23,7 +23,10 @@ def backend() -> Backend:
 
 @dataclass
 class Visit:
-    """One visitor: the request of every data set seen, the job under way, and the forecasts shown last."""
+    """One visitor: the request of every data set seen, the job under way, and the forecasts shown last.
+
+    begun: data sets whose first forecast started by itself.
+    """
 
     dataset: str
     requests: dict[str, ResolvedRequest]
@@ -33,6 +36,7 @@ class Visit:
     running: ResolvedRequest | None = None
     shown: dict[str, Shown] = field(default_factory=dict)
     cells: dict[str, int] = field(default_factory=dict)
+    begun: set[str] = field(default_factory=set)
 
 
 def visit() -> Visit:

@@ -23,7 +23,7 @@ WITH_TRUTH = ("truth", "error")
 
 def static_map_controls(dataset: Dataset, view: View) -> None:
     """What to draw of the forecast that the player shows, and the button that draws and saves it."""
-    with st.popover("Map", icon=":material/download:", help="Save one of the maps as a picture, for print."):
+    with st.popover("Save a map", icon=":material/download:"):
         frame = lead_control(view)
         panel = panel_control(view, frame)
         projection = projection_control() if view.coastlines is not None else None
@@ -37,7 +37,6 @@ def static_map_controls(dataset: Dataset, view: View) -> None:
             mime=MIMES[kind],
             on_click="ignore",
             type="primary",
-            icon=":material/download:",
             width="stretch",
         )
 

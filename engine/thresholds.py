@@ -87,5 +87,6 @@ def _baseline(dataset: Dataset, run: Run) -> Run:
     )
 
 
+@lru_cache(maxsize=4)
 def _training(dataset: Dataset, record: Run) -> Run:
     return next(part for part in dataset.training_runs("train") if part.name == record.name)

@@ -18,6 +18,7 @@ from app.plots.plume import Plume, plume_chart
 from app.plots.probability import probability_chart
 from app.plots.schedule import schedule_chart
 from app.summary import Summary
+from app.takeaway import static_map_controls
 from app.variables import CLIMATOLOGY, Variable, exceedance, pretty_units, variable_named, variables_of
 from engine.coastlines import coastlines
 from engine.datasets import Dataset, Run, get_dataset
@@ -57,15 +58,31 @@ def show() -> None:
         st.fragment(progress_strip, run_every=0.5)()
     shown = session.shown(dataset.name, request)
     if shown is None:
-        st.info("There is no forecast to show yet: press **Run**.")
+        begin(dataset, request)
         return
     heading(shown, None if visit.run is not None else request)
-    variable = variable_control(dataset, shown.summary)
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
+        variable = variable_control(dataset, shown.summary)
+        drawer = st.container(width="content")
     cell = session.cell_of(shown.summary)
-    picked = player(view_of(dataset, shown.summary, variable, cell), key=f"{dataset.name}/player")
+    view = view_of(dataset, shown.summary, variable, cell)
+    with drawer:
+        static_map_controls(dataset, view)
+    picked = player(view, key=f"{dataset.name}/player")
     if picked is not None and picked != cell:
         session.visit().cells[dataset.name] = cell = picked
     curves(dataset, shown.summary, variable, cell)
+
+
+def begin(dataset: Dataset, request: ResolvedRequest | None) -> None:
+    """Where there is nothing to show, the first forecast starts by itself, once."""
+    visit = session.visit()
+    if request is not None and visit.run is None and not visit.problems and dataset.name not in visit.begun:
+        visit.begun.add(dataset.name)
+        session.start(request)
+        st.rerun()
+    if visit.run is None:
+        st.info("There is no forecast to show yet: press **Run**.")
 
 
 def sidebar(dataset: Dataset) -> tuple[ResolvedRequest | None, ResolvedRequest]:

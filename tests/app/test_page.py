@@ -28,8 +28,12 @@ def run_button(page: AppTest) -> Any:
 
 
 def run_to_the_end(page: AppTest) -> AppTest:
-    """Press Run, and rerun the page as its progress strip does until the run has ended."""
-    run_button(page).click().run()
+    """Press Run, and wait until the run has ended."""
+    return to_the_end(run_button(page).click().run())
+
+
+def to_the_end(page: AppTest) -> AppTest:
+    """Rerun the page as its progress strip does until the run has ended."""
     deadline = time.monotonic() + PATIENCE
     while any(button.label == "Cancel" for button in page.button):
         assert time.monotonic() < deadline, "the run did not end"
