@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from app import wording
+from app.plain_text import plain
 from app.variables import Threshold
 from engine.datasets import DATASETS, Dataset, Run, get_dataset
 from engine.datasets.base import OWN, InitialCondition, date_of, load_run, parse_initial_condition
@@ -134,6 +135,8 @@ def _date_in_link(request: ResolvedRequest) -> str | None:
     if dataset.calendar is None or not dataset.initial_conditions():
         return None
     start = parse_initial_condition(request.init, dataset)
+    if start.run.startswith(OWN):  # whose dates may lie outside every record
+        return None
     date = date_of(dataset, load_run(dataset, start.run), start.frame)
     return date if date is not None and parse_initial_condition(date, dataset) == start else None
 
@@ -232,7 +235,7 @@ def request_controls(
             )
         )
     except EngineError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         return None
 
 
@@ -442,7 +445,7 @@ def schedule_control(window: Window, given: ResolvedRequest, draw: DrawSchedule)
     try:
         schedule = _schedule(choice, window)
     except RequestError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         return None
     draw(schedule, window)
     return choice

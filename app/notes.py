@@ -6,6 +6,7 @@ from functools import wraps
 
 import streamlit as st
 
+from app.plain_text import plain
 from engine.errors import EngineError
 
 log = logging.getLogger(__name__)
@@ -19,7 +20,7 @@ def guarded(page: Callable[[], None]) -> Callable[[], None]:
         try:
             page()
         except EngineError as error:
-            st.error(str(error))
+            st.error(plain(str(error)))
         except Exception:  # Streamlit stops and reruns a script by exceptions that are no `Exception`
             log.exception("The page failed")
             st.error("Something unforeseen went wrong: reload the page; the server's log has the details.")

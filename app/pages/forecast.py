@@ -11,6 +11,7 @@ import streamlit as st
 from app import controls, downloads, session, wording
 from app.backend import Shown, run_of
 from app.notes import guarded
+from app.plain_text import plain
 from app.player import View, player
 from app.plots.curves import BLUE, GREEN, GREY, ORANGE, Curve, ratio_chart, score_chart
 from app.plots.fan import Bands, fan_chart, normal_bands, quantile_bands
@@ -53,7 +54,7 @@ def show() -> None:
         return
     session.keep(request or given)
     for problem in visit.problems:
-        st.error(problem)
+        st.error(plain(problem))
     if visit.run is not None:
         st.fragment(progress_strip, run_every=0.5)()
     shown = session.shown(dataset.name, request)
@@ -208,7 +209,7 @@ def variable_control(dataset: Dataset, summary: Summary) -> Variable:
         with st.spinner("Finding the threshold …", show_time=True):
             session.backend().refer(summary, asked)
     except EngineError as error:
-        st.warning(str(error))
+        st.warning(plain(str(error)))
         return next(iter(known.values()))
     return asked
 
