@@ -460,6 +460,7 @@ def schedule_presets(window: Window) -> tuple[str, ...]:
     Where there are auxiliary leads inside the first data step, also some of those, as the publication names them.
     """
     strides = [f"stride{stride}" for stride in (2, 4, 8, 16, 32) if 2 * stride <= window.horizon]
+    strides.append(f"stride{window.horizon}")  # the forecaster is called once
     auxiliary = AUXILIARY_PRESETS if window.auxiliary_steps else ()
     return ("full", *auxiliary, "only_dynamics", *strides)
 
@@ -471,7 +472,8 @@ def _schedule(text: str, window: Window) -> Schedule:
 def _schedule_title(name: str, window: Window) -> str:
     if name == CUSTOM:
         return "Custom leads …"
-    return f"{name} · {len(_schedule(name, window))} leads"
+    count = len(_schedule(name, window))
+    return f"{name} · {count} lead{'s' if count > 1 else ''}"
 
 
 def _some_leads(horizon: int) -> str:
