@@ -10,7 +10,8 @@ import urllib.error
 import urllib.request
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
@@ -90,18 +91,8 @@ def extract_tar(archive: Path, folder: Path) -> None:
 
     Raises DataError if the archive is damaged or holds such an entry, or if the folder cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tarfile.open(archive) as tar:
-            tar.extractall(folder, filter="data")
-    except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise DataError(
-            f"{archive} is not an archive that can be unpacked ({error}); delete it and fetch it again."
-        ) from error
-    except OSError as error:
-        raise DataError(
-            f"{folder} cannot be written ({error.strerror}); free some space or name another folder."
-        ) from error
+    with _unpacking(archive, folder), tarfile.open(archive) as tar:
+        tar.extractall(folder, filter="data")
 
 
 def extract_zip(archive: Path, folder: Path) -> None:
@@ -109,16 +100,22 @@ def extract_zip(archive: Path, folder: Path) -> None:
 
     Raises DataError if the archive is damaged or holds such an entry, or if the folder cannot be written.
     """
+    with _unpacking(archive, folder), zipfile.ZipFile(archive) as content:
+        for name in content.namelist():
+            if _leads_out(name):
+                raise zipfile.BadZipFile(f"{name!r} would lead out of the folder")
+        require_space(folder, sum(info.file_size for info in content.infolist()))
+        content.extractall(folder)
+
+
+@contextmanager
+def _unpacking(archive: Path, folder: Path) -> Iterator[None]:
+    """Make the folder, and say in a sentence what goes wrong inside."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(archive) as content:
-            for name in content.namelist():
-                if _leads_out(name):
-                    raise zipfile.BadZipFile(f"{name!r} would lead out of the folder")
-            require_space(folder, sum(info.file_size for info in content.infolist()))
-            content.extractall(folder)
-    except (zipfile.BadZipFile, EOFError, zlib.error, RuntimeError) as error:
-        # A RuntimeError means that it is encrypted, or packed in a way unknown here.
+        yield
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, RuntimeError) as error:
+        # A RuntimeError means that a zip archive is encrypted, or packed in a way unknown here.
         raise DataError(
             f"{archive} is not an archive that can be unpacked ({error}); delete it and fetch it again."
         ) from error

@@ -12,7 +12,7 @@ import torch
 import xarray as xr
 
 from engine import _score_kernels as kernels
-from engine.datasets.background import Background, season_basis
+from engine.datasets.background import Background
 from engine.datasets.base import Dataset, Run, axes_of
 from engine.errors import DataError
 from engine.indices import Index, indices_of
@@ -45,8 +45,7 @@ def quantities(dataset: Dataset, run: Run, background: Background) -> tuple[Quan
 
 def anomalies_of(dataset: Dataset, background: Background, states: np.ndarray, times: np.ndarray) -> np.ndarray:
     """States (…, frame, y, x) of the one channel less the climatology of their times (frame,)."""
-    basis = season_basis([dataset.season(float(time)) for time in times], background.harmonics)
-    departures: np.ndarray = states - np.tensordot(basis, background.coefficients[:, 0], 1).astype(np.float32)
+    departures: np.ndarray = states - background.series([dataset.season(float(time)) for time in times])[:, 0]
     return departures
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from engine.datasets.background import Background
-from engine.datasets.base import Dataset, Run
+from engine.datasets.base import Dataset, Run, missing_cells
 from engine.models.dynamics import Forecaster, Interpolator, Scaling
 from engine.models.layers import Dropout
 from engine.noise import Coupling, MaskedDropout, MemberNoise
@@ -42,7 +42,7 @@ class Pair:
 
     def scaling_of(self, run: Run) -> Scaling:
         """Physical units ↔ what the networks see, for the states of a run."""
-        missing = None if self.dataset.calendar is None else ~self.dataset.scored(run)
+        missing = missing_cells(self.dataset, run)
         return Scaling.of_channels(self.background_of(run), self.mean, self.std, self.device, missing=missing)
 
 

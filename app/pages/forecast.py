@@ -27,7 +27,7 @@ from engine.datasets.base import axes_of
 from engine.errors import EngineError
 from engine.indices import Index, indices_of
 from engine.jobs import Job
-from engine.record_evaluation import anomalies_of
+from engine.record_evaluation import anomalies_of, quantities
 from engine.requests import ResolvedRequest
 from engine.schedules import Schedule
 
@@ -338,10 +338,9 @@ def plume(dataset: Dataset, summary: Summary, index: Index, variable: Variable, 
 
 def index_of_record(dataset: Dataset, run: Run, index: Index) -> np.ndarray:
     """An index of all the record, (frame,)."""
-    scored = dataset.scored(run)
-    anomalies = anomalies_of(dataset, dataset.background(run), run.states[:, 0], run.times)
-    found: np.ndarray = anomalies[:, scored] @ index.weights(axes_of(dataset, run), scored)[scored]
-    return found
+    background = dataset.background(run)
+    quantity = next(each for each in quantities(dataset, run, background) if each.name == index.name)
+    return quantity.of(anomalies_of(dataset, background, run.states[:, 0], run.times))[:, 0]
 
 
 def scores_by_lead(dataset: Dataset, summary: Summary, variable: Variable, cell: int) -> None:

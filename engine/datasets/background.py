@@ -31,7 +31,11 @@ class Background:
 
     def at(self, season: float) -> np.ndarray:
         """The field at a fraction of the year, float32 (channel, y, x)."""
-        return np.tensordot(season_basis([season], self.harmonics)[0], self.coefficients, 1).astype(np.float32)
+        return self.series([season])[0]
+
+    def series(self, seasons: Sequence[float] | np.ndarray) -> np.ndarray:
+        """The field at every one of some fractions of the year, float32 (season, channel, y, x)."""
+        return np.tensordot(season_basis(seasons, self.harmonics), self.coefficients, 1).astype(np.float32)
 
     @cached_property
     def digest(self) -> str:

@@ -192,6 +192,11 @@ def axes_of(dataset: Dataset, run: Run) -> tuple[Axis, Axis]:
     return dataset.axes if run.axes is None else run.axes
 
 
+def missing_cells(dataset: Dataset, run: Run) -> np.ndarray | None:
+    """Cells without data at any time, bool (y, x): those of observed data that are not scored; None for simulations."""
+    return None if dataset.calendar is None else ~dataset.scored(run)
+
+
 def parse_initial_condition(text: str | int, dataset: Dataset) -> InitialCondition:
     """Read an index into the test split's initial conditions, `"RUN:FRAME"` or an ISO date of the first run.
 

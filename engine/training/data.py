@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.datasets.background import season_basis
 from engine.datasets.base import Dataset, Run
 from engine.models.dynamics import Scaling
 
@@ -58,8 +57,7 @@ def channel_statistics(dataset: Dataset, runs: Sequence[Run]) -> tuple[tuple[flo
 def _departures(dataset: Dataset, run: Run) -> np.ndarray:
     """States less the background, in units of its scale."""
     background = dataset.background(run)
-    basis = season_basis([dataset.season(time) for time in run.times], background.harmonics).astype(np.float32)
-    departures: np.ndarray = run.states - np.tensordot(basis, background.coefficients, 1)
+    departures: np.ndarray = run.states - background.series([dataset.season(time) for time in run.times])
     return departures / background.scale
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import linalg
 
-from engine.datasets.background import season_basis
 from engine.datasets.base import Dataset, Run
 
 COUPLED = 15
@@ -68,8 +67,7 @@ def fit_linear_inverse(
 def synthetic_runs(dataset: Dataset, run: Run, count: int, seed: int) -> tuple[Run, ...]:
     """Invented runs of the length and dates of `run`, a training record: its climatology and a sampled anomaly."""
     background, sea = dataset.background(run), dataset.scored(run)
-    basis = season_basis([dataset.season(float(time)) for time in run.times], background.harmonics)
-    climatology = np.tensordot(basis, background.coefficients, 1).astype(np.float32)
+    climatology = background.series([dataset.season(float(time)) for time in run.times])
     scale = np.broadcast_to(background.scale, run.states.shape[1:])
     standardised = ((run.states - climatology) / scale)[:, 0, sea].astype(np.float64)
     model = fit_linear_inverse(standardised)

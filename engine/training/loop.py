@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from engine.datasets.base import Dataset, Run
+from engine.datasets.base import Dataset, Run, missing_cells
 from engine.errors import DataError, RequestError
 from engine.loading import choose_device
 from engine.models import build_network, channels_last
@@ -118,7 +118,7 @@ def _prepare(
     dataset, preset = options.dataset, get_preset(options.dataset.name, options.preset)
     loaded = dataset.training_runs("train", folder=options.data, limit=options.runs)
     statistics = normalisation(dataset, preset, loaded, _folder(options))
-    missing = None if dataset.calendar is None else ~dataset.scored(loaded[0])
+    missing = missing_cells(dataset, loaded[0])
     scaling = Scaling.of_channels(dataset.background(loaded[0]), *statistics, device, missing=missing)
     runs = to_tensors(dataset, _with_synthetic(options, loaded), scaling, device)
     held_out = None if options.data is None else options.data.parent / "validation"
