@@ -21,6 +21,7 @@ from engine.datasets import Dataset, Run, get_dataset
 from engine.datasets.base import InitialCondition, load_run, parse_initial_condition
 from engine.errors import CheckpointError, EngineError
 from engine.forecasting import Progress
+from engine.fronts import measure_seconds_per_call
 from engine.jobs import Job, JobQueue
 from engine.requests import ForecastRequest, ResolvedRequest, card_of
 from engine.thresholds import seasonal_percentile
@@ -55,10 +56,14 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class Window:
-    """What a model was trained on: so many data steps, and auxiliary steps inside the first of them."""
+    """What a model was trained on: so many data steps, and auxiliary steps inside the first of them.
+
+    method: "dyffusion" walks through the window along a schedule, "dropout" reaches every lead in one call.
+    """
 
     horizon: int
     auxiliary_steps: int = 0
+    method: str = "dyffusion"
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +116,7 @@ class Backend:
         self._aside = ThreadPoolExecutor(1, "coldcast-baselines")
         self._records: dict[tuple[InitialCondition, str, int], Future[xr.Dataset | None]] = {}
         self._records_lock = threading.Lock()
-        self._seconds_per_call: dict[str, float] = {}
+        self._seconds_per_call: dict[tuple[str, str], float] = {}
 
     def first_request(self, dataset: str) -> ForecastRequest:
         """What the controls of a data set show at first: the stored example's request, else the model's defaults."""
@@ -127,7 +132,7 @@ class Backend:
             card = card_of(request)
         except CheckpointError:
             return Window(get_dataset(request.dataset).horizon)
-        return Window(card.horizon, card.auxiliary_steps)
+        return Window(card.horizon, card.auxiliary_steps, card.method)
 
     def resolve(self, request: ForecastRequest) -> ResolvedRequest:
         """The complete request, init as RUN:FRAME. Raises EngineError where it cannot be run."""
@@ -197,8 +202,15 @@ class Backend:
     def cost(self, request: ResolvedRequest) -> tuple[int, float | None]:
         """Network calls per member, and the seconds that all members take by the runs measured so far."""
         calls = self.engine.calls_per_member(request)
-        pace = self._seconds_per_call.get(request.dataset)
+        pace = self._seconds_per_call.get((request.dataset, request.model))
         return calls, None if pace is None else pace * calls * request.members
+
+    def pace(self, request: ResolvedRequest) -> float:
+        """Seconds that a network call of one member takes, by the last run of its model, or a few calls made for it."""
+        key = request.dataset, request.model
+        if key not in self._seconds_per_call:
+            self._seconds_per_call[key] = measure_seconds_per_call(request)
+        return self._seconds_per_call[key]
 
     def start(self, request: ResolvedRequest, owner: str) -> str:
         """Queue a request for a visitor; returns the id of its job. Raises RequestError if the queue is full."""
@@ -228,7 +240,7 @@ class Backend:
         self.awaits_baselines(summary)  # and starts them
         if meter.anew:
             work = self.engine.calls_per_member(request) * request.members
-            self._seconds_per_call[request.dataset] = meter.seconds / work
+            self._seconds_per_call[request.dataset, request.model] = meter.seconds / work
         origin: Origin = "computed" if meter.calls else "stored"
         self.finished.put(request, Shown(summary, origin, meter.seconds))
 

@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,12 +11,15 @@ import streamlit as st
 from app import wording
 from app.plain_text import plain
 from app.variables import Threshold
+from engine.checkpoint import list_checkpoints, load_card
 from engine.datasets import DATASETS, Dataset, Run, get_dataset
 from engine.datasets.base import OWN, InitialCondition, date_of, load_run, parse_initial_condition
 from engine.datasets.calendar import Calendar
 from engine.datasets.sea_surface import SeaSurface
-from engine.errors import EngineError, RequestError
-from engine.requests import ForecastRequest, ResolvedRequest
+from engine.errors import CheckpointError, EngineError, RequestError
+from engine.fronts import CHOSEN, FrontPoint, best_under, read_front
+from engine.noise import parse_coupling
+from engine.requests import ForecastRequest, ResolvedRequest, calls_per_member
 from engine.sampling import SOLVERS
 from engine.schedules import Schedule, parse_schedule
 
@@ -24,21 +27,44 @@ Resolve = Callable[[ForecastRequest], ResolvedRequest]
 
 
 class Window(Protocol):
-    """The leads that a model was trained on."""
+    """The leads that a model was trained on, and whether it walks through them."""
 
     @property
     def horizon(self) -> int: ...
     @property
     def auxiliary_steps(self) -> int: ...
+    @property
+    def method(self) -> str: ...
 
 
+WindowOf = Callable[[ResolvedRequest], Window]
 DrawSchedule = Callable[[Schedule, Window], None]
+Pace = Callable[[ResolvedRequest], float]
 
 CUSTOM = "custom"
+CORRELATION = "correlation"
+NOISE = {
+    "independent": "Independent at every call",
+    "step": "Shared within a step",
+    "window": "Frozen over the window",
+    CORRELATION: "Correlated within a step …",
+    "none": "Switched off",
+}
+PRESET_NOTES = {
+    "fast": "the default, trained for reliable ensembles and quick enough to play with",
+    "published": "the recipe of the DYffusion paper, whose only randomness is the interpolator's dropout",
+    "dropout": "the rival: one network asked for every lead by itself, its dropout left on",
+    "paper": "the networks of the DYffusion paper at their full size",
+}
+NO_SCHEDULE = (
+    "This model has no sampling schedule: its one network is asked for every lead by itself, and its dropout makes "
+    "the members differ."
+)
 MEMBERS_SHOWN = 50
 STEPS = (("Previous", -1, ":material/chevron_left:"), ("Next", 1, ":material/chevron_right:"))
 HELP = {
     "dataset": "The physical system to forecast.",
+    "model": "The trained networks that make the forecast.",
     "run": "The simulated trajectory that the forecast starts from; no model has seen it in training.",
     "frame": "The moment of that trajectory at which the forecast starts.",
     "region": "The part of the ocean to forecast, of those whose data are on this machine.",
@@ -55,6 +81,18 @@ HELP = {
     "solver": (
         "How the sampler moves from one stop to the next: cold adds the interpolator's change (the published "
         "way), naive takes its new state as it is, Heun averages two changes and costs twice as much."
+    ),
+    "noise": (
+        "The interpolator is random. Independent: every network call draws its own noise, which the sampler adds up "
+        "into spread. Shared within a step: the two calls whose difference is taken see the same noise, so less is "
+        "added. Frozen: one draw for all of a window, the smoothest members. Correlated: between independent and "
+        "shared. Switched off: the interpolator is not random, and only a forecaster that draws noise parts the "
+        "members. None of them costs time; all change how far the members part."
+    ),
+    "correlation": "Of the noise of two calls in one step: 0 is independent, 1 is shared.",
+    "seconds": (
+        "Sets schedule, sampler, noise and refinement to what scored best, on runs kept aside for such choices, among "
+        "all that this machine computes in so many seconds."
     ),
     "refine": "Draw the states inside a window anew from its last, best estimate; less noise, less spread.",
     "seed": "The number all randomness follows from: the same seed gives the same forecast.",
@@ -116,8 +154,16 @@ def _without_model(name: str) -> ResolvedRequest:
     )
 
 
-def request_to_query(request: ResolvedRequest, defaults: ResolvedRequest) -> dict[str, str]:
-    """The link of a request: the data set, the date it starts from, and whatever differs from the defaults."""
+def request_to_query(
+    request: ResolvedRequest, defaults: ResolvedRequest, of_model: ResolvedRequest | None = None
+) -> dict[str, str]:
+    """The link of a request: the data set, the date it starts from, and whatever differs from the defaults.
+
+    `defaults` are the data set's. Where the request is for another than its first model, the link names it, and
+    `of_model`, the defaults of that model, decide on the rest.
+    """
+    if of_model is not None:
+        defaults = replace(of_model, model=defaults.model)
     query = {"dataset": request.dataset}
     date = _date_in_link(request)
     if date is not None:
@@ -202,18 +248,76 @@ def dataset_control(name: str) -> str:
 
 
 def request_controls(
-    given: ResolvedRequest, resolve: Resolve, window: Window, draw_schedule: DrawSchedule
+    given: ResolvedRequest, resolve: Resolve, window_of: WindowOf, draw_schedule: DrawSchedule, pace: Pace
 ) -> ResolvedRequest | None:
     """All widgets of one data set, set to `given` at first; returns the request they make.
 
-    None where an entry cannot be used; the reason then stands below it.
+    `pace` measures how many seconds a network call of one member takes. None where an entry cannot be used; the
+    reason then stands below it.
     """
     dataset = get_dataset(given.dataset)
-    init = init_control(dataset, given)
-    steps = steps_control(dataset, given)
-    members = members_control(given)
-    schedule = schedule_control(window, given, draw_schedule)
+    try:
+        given = model_control(given, resolve)
+        window = window_of(given)
+        asked = replace(
+            given,
+            init=init_control(dataset, given),
+            steps=steps_control(dataset, given),
+            members=members_control(given),
+        )
+        sampled = sampler_controls(asked, window, draw_schedule, pace)
+        return None if sampled is None else resolve(sampled)
+    except EngineError as error:
+        st.error(plain(str(error)))
+        return None
+
+
+def model_control(given: ResolvedRequest, resolve: Resolve) -> ResolvedRequest:
+    """Pick a model where there are several; another one brings its own way to sample. Raises EngineError."""
+    names = list_checkpoints(given.dataset)
+    if given.model and given.model not in names:
+        names = (*names, given.model)
+    if len(names) < 2:
+        return given
+    key = _key(given, "model")
+    _begin(key, given.model)
+    picked = st.selectbox("Model", names, key=key, format_func=model_title, help=model_help(names))
+    if picked == given.model:
+        return given
+    kept = {name: getattr(given, name) for name in ("dataset", "init", "steps", "members", "seed", "output_leads")}
+    return resolve(ForecastRequest(**kept, model=picked))
+
+
+def model_title(name: str) -> str:
+    """A model as the picker names it."""
+    try:
+        return load_card(name).title
+    except CheckpointError:  # it is named in the link and not on this machine
+        return name
+
+
+def model_help(names: tuple[str, ...]) -> str:
+    """What each of some models is."""
+    lines = [HELP["model"]]
+    for name in names:
+        try:
+            card = load_card(name)
+        except CheckpointError:
+            continue
+        lines.append(f"- **{plain(card.title)}**: {PRESET_NOTES.get(card.preset, plain(card.name))}.")
+    return "\n".join(lines)
+
+
+def sampler_controls(given: ResolvedRequest, window: Window, draw: DrawSchedule, pace: Pace) -> ResolvedRequest | None:
+    """How the window is sampled, and the seed; None where what is written is no schedule."""
+    if window.method == "dropout":
+        st.caption(NO_SCHEDULE)
+        return replace(given, seed=seed_control(given))
+    given = best_within_control(given, window, pace)
+    place = st.empty()
+    schedule = schedule_control(window, given, draw)
     solver = solver_control(given)
+    noise = noise_control(given)
     left, right = st.columns(2, vertical_alignment="center")
     with left:
         refine = refine_control(given)
@@ -221,22 +325,10 @@ def request_controls(
         seed = seed_control(given)
     if schedule is None:
         return None
-    try:
-        return resolve(
-            replace(
-                given,
-                init=init,
-                steps=steps,
-                members=members,
-                schedule=schedule,
-                solver=solver,
-                refine=refine,
-                seed=seed,
-            )
-        )
-    except EngineError as error:
-        st.error(plain(str(error)))
-        return None
+    sampled = replace(given, schedule=schedule, solver=solver, noise=noise, refine=refine, seed=seed)
+    with place:
+        say_what_was_chosen(sampled)
+    return sampled
 
 
 def init_control(dataset: Dataset, given: ResolvedRequest) -> str:
@@ -423,25 +515,104 @@ def members_control(given: ResolvedRequest) -> int:
     )
 
 
+def best_within_control(given: ResolvedRequest, window: Window, pace: Pace) -> ResolvedRequest:
+    """Let a time limit choose how to sample, where that model's front is measured; returns what is then asked for."""
+    if not is_measured(given.model):
+        return given
+    key = _sampler_key(given, "seconds")
+    _begin(key, SECONDS)
+    with _in_one_line():
+        seconds = st.number_input(
+            "Best under … seconds", 0.1, None, step=1.0, key=key, format="%g", help=HELP["seconds"]
+        )
+        pressed = st.button("Choose", key=_sampler_key(given, "choose"))
+    if not pressed:
+        return given
+    try:
+        with st.spinner("Timing a network call …"):
+            each = pace(given)
+        point = best_under(given.model, seconds, members=given.members, steps=given.steps, seconds_per_call=each)
+    except EngineError as error:
+        st.warning(plain(str(error)))
+        return given
+    st.session_state[_sampler_key(given, "choice")] = Choice(point, given.members, given.steps, each)
+    return _set_to_point(given, window, point)
+
+
+def is_measured(model: str) -> bool:
+    """Whether it is known how good each way to sample a model is."""
+    try:
+        return bool(read_front(model))
+    except EngineError:
+        return False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a time limit chose, for how many members over how many steps, by the seconds of a member's network call."""
+
+    point: FrontPoint
+    members: int
+    steps: int
+    seconds_per_call: float
+
+
+SECONDS = 10.0
+
+
+def _set_to_point(given: ResolvedRequest, window: Window, point: FrontPoint) -> ResolvedRequest:
+    """The request sampled as a point of the front is; the widgets, which are still to be drawn, are set to it."""
+    noise, correlation = _noise_choice(point.noise)
+    is_preset = point.schedule in schedule_presets(window)
+    for name, value in {
+        "schedule": point.schedule if is_preset else CUSTOM,
+        "leads": point.schedule,
+        "solver": point.solver,
+        "noise": noise,
+        "correlation": correlation,
+        "refine": point.refine,
+    }.items():
+        st.session_state[_sampler_key(given, name)] = value
+    return replace(given, **{name: getattr(point, name) for name in CHOSEN})
+
+
+def say_what_was_chosen(sampled: ResolvedRequest) -> None:
+    """What a time limit chose, in words, as long as the request still is that."""
+    choice: Choice | None = st.session_state.get(_sampler_key(sampled, "choice"))
+    if choice is None or (choice.members, choice.steps) != (sampled.members, sampled.steps):
+        return
+    if all(getattr(sampled, name) == getattr(choice.point, name) for name in CHOSEN):
+        st.caption(choice_words(choice.point, calls_per_member(sampled), sampled.members, choice.seconds_per_call))
+
+
+def choice_words(point: FrontPoint, calls: int, members: int, seconds_per_call: float) -> str:
+    """What a time limit chose, what it costs and how good it was."""
+    refined = "refined" if point.refine else "not refined"
+    seconds = members * calls * seconds_per_call
+    took = f"{seconds:,.0f}" if seconds >= 10 else f"{seconds:.2g}"
+    return (
+        f"Chosen: **{plain(point.schedule)}**, {point.solver}, {noise_words(point.noise)}, {refined}. About "
+        f"{took} s: {calls:,} network calls for each of {members} members. On the {plain(point.split)} runs its fair "
+        f"CRPS was {point.crps:.3g} and its spread {point.ssr:.2f} times its error."
+    )
+
+
 def schedule_control(window: Window, given: ResolvedRequest, draw: DrawSchedule) -> str | None:
     """Pick a sampling schedule by name or write its leads; None where what is written is no schedule."""
     choices = [*schedule_presets(window), CUSTOM]
     is_preset = given.schedule in choices
+    key, leads = _sampler_key(given, "schedule"), _sampler_key(given, "leads")
+    _begin(key, given.schedule if is_preset else CUSTOM)
     choice = st.selectbox(
         "Sampling schedule",
         choices,
-        index=choices.index(given.schedule if is_preset else CUSTOM),
-        key=_key(given, "schedule"),
+        key=key,
         format_func=lambda name: _schedule_title(name, window),
         help=HELP["schedule"],
     )
     if choice == CUSTOM:
-        choice = st.text_input(
-            "Leads in data steps",
-            _some_leads(window.horizon) if is_preset else given.schedule,
-            key=_key(given, "leads"),
-            help=HELP["leads"],
-        )
+        _begin(leads, _some_leads(window.horizon) if is_preset else given.schedule)
+        choice = st.text_input("Leads in data steps", key=leads, help=HELP["leads"])
     try:
         schedule = _schedule(choice, window)
     except RequestError as error:
@@ -483,11 +654,12 @@ def _some_leads(horizon: int) -> str:
 
 def solver_control(given: ResolvedRequest) -> str:
     """Pick how the sampler steps."""
+    key = _sampler_key(given, "solver")
+    _begin(key, given.solver)
     picked = st.segmented_control(
         "Sampler",
         list(SOLVERS),
-        default=given.solver,
-        key=_key(given, "solver"),
+        key=key,
         format_func=str.capitalize,
         required=True,
         width="stretch",
@@ -496,9 +668,38 @@ def solver_control(given: ResolvedRequest) -> str:
     return picked or given.solver
 
 
+def noise_control(given: ResolvedRequest) -> str:
+    """Pick how the interpolator's randomness is shared between network calls."""
+    choice, correlation = _noise_choice(given.noise)
+    key = _sampler_key(given, "noise")
+    _begin(key, choice)
+    picked = st.selectbox("Noise", list(NOISE), key=key, format_func=NOISE.__getitem__, help=HELP["noise"])
+    if picked != CORRELATION:
+        return picked
+    key = _sampler_key(given, "correlation")
+    _begin(key, correlation)
+    asked = st.number_input("Correlation", 0.0, 1.0, step=0.05, key=key, format="%g", help=HELP["correlation"])
+    return given.noise if (choice, correlation) == (CORRELATION, asked) else f"{asked:g}"
+
+
+def _noise_choice(noise: str) -> tuple[str, float]:
+    """A coupling as the picker's line and the number beside it."""
+    return (noise, 0.5) if noise in NOISE else (CORRELATION, parse_coupling(noise).correlation)
+
+
+def noise_words(noise: str) -> str:
+    """A coupling in words, for a sentence."""
+    choice, correlation = _noise_choice(noise)
+    if choice == CORRELATION:
+        return f"noise correlated by {correlation:g} within a step"
+    return f"noise {NOISE[choice].lower()}"
+
+
 def refine_control(given: ResolvedRequest) -> bool:
     """Refine the outputs inside each window, or not."""
-    return st.toggle("Refine", given.refine, key=_key(given, "refine"), help=HELP["refine"])
+    key = _sampler_key(given, "refine")
+    _begin(key, given.refine)
+    return st.toggle("Refine", key=key, help=HELP["refine"])
 
 
 def seed_control(given: ResolvedRequest) -> int:
@@ -534,3 +735,13 @@ THRESHOLDS = {"percentile": "Percentile of the season", "temperature": "Temperat
 
 def _key(given: ResolvedRequest, name: str) -> str:
     return f"{given.dataset}/{name}"
+
+
+def _sampler_key(given: ResolvedRequest, name: str) -> str:
+    """The key of what belongs to a model: another model's widgets are others, and begin with its defaults."""
+    return f"{given.dataset}/{given.model}/{name}"
+
+
+def _begin(key: str, value: object) -> None:
+    """Set a widget that is drawn for the first time; whatever else sets it later may do so by its key."""
+    st.session_state.setdefault(key, value)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.pages import about, data, forecast
+from app.pages import about, data, forecast, skill
 
 HERE = Path(__file__).parent
 
@@ -13,6 +13,7 @@ st.html(HERE / "style.css")
 st.navigation(
     [
         st.Page(forecast.show, title="Forecast", icon=":material/air:", default=True),
+        st.Page(skill.show, title="Skill", icon=":material/leaderboard:", url_path="skill"),
         st.Page(data.show, title="Data", icon=":material/database:", url_path="data"),
         st.Page(about.show, title="About", icon=":material/info:", url_path="about"),
     ],

@@ -57,9 +57,10 @@ def request_of(dataset: str) -> ResolvedRequest:
     return requests[dataset]
 
 
-def defaults(dataset: str) -> ResolvedRequest:
-    """What is asked for by default."""
-    return request_from_query({"dataset": dataset}, backend().resolve, backend().first_request)[0]
+def defaults(dataset: str, model: str | None = None) -> ResolvedRequest:
+    """What is asked for by default, of the data set's first model or of another."""
+    query = {"dataset": dataset} | ({"model": model} if model else {})
+    return request_from_query(query, backend().resolve, backend().first_request)[0]
 
 
 def starts_from_an_own_field(dataset: str) -> bool:
@@ -83,7 +84,7 @@ def keep(request: ResolvedRequest) -> None:
         here.problems = []
     here.dataset = request.dataset
     here.requests[request.dataset] = request
-    query = request_to_query(request, defaults(request.dataset))
+    query = request_to_query(request, defaults(request.dataset), defaults(request.dataset, request.model))
     if st.query_params.to_dict() != query:
         st.query_params.from_dict(query)
 

@@ -115,13 +115,17 @@ def score_baselines(
     leads = np.arange(1, states.shape[1] - min(starts))
     shape = (len(BASELINES), len(runs), len(starts), len(leads), len(dataset.channels))
     crps, mse = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
-    for row, baseline in enumerate(BASELINES.values()):
-        for column, start in enumerate(starts):
-            for lead in range(1, states.shape[1] - start):
-                forecast = baseline(training, states[:, start], start, lead)
-                truth = states[:, start + lead]
-                crps[row, :, column, lead - 1] = _cell_mean(forecast.crps(truth), scored)
-                mse[row, :, column, lead - 1] = _cell_mean((forecast.mean - truth) ** 2, scored)
+    for frame in range(min(starts) + 1, states.shape[1]):
+        for row, baseline in enumerate(BASELINES.values()):
+            scores: tuple[np.ndarray, np.ndarray] | None = None
+            for column, start in enumerate(starts):
+                if start >= frame:
+                    continue
+                if scores is None or baseline is not climatology:  # which depends on the frame alone
+                    forecast = baseline(training, states[:, start], start, frame - start)
+                    errors = (forecast.crps(states[:, frame]), (forecast.mean - states[:, frame]) ** 2)
+                    scores = (_cell_mean(errors[0], scored), _cell_mean(errors[1], scored))
+                crps[row, :, column, frame - start - 1], mse[row, :, column, frame - start - 1] = scores
     dims = ("baseline", "run", "start", "lead", "channel")
     return xr.Dataset(
         {"crps": (dims, crps), "mse": (dims, mse)},

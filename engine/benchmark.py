@@ -19,7 +19,7 @@ from engine.loading import load_pair
 from engine.member_windows import Plan
 from engine.models import build_network, channels_last
 from engine.models.cost import call_flops
-from engine.models.dynamics import Network
+from engine.models.dynamics import Network, OutputForm, make_interpolator
 from engine.models.layers import Dropout
 from engine.noise import MemberNoise, parse_coupling
 from engine.requests import (
@@ -141,7 +141,7 @@ def count_calls(request: ResolvedRequest) -> Calls:
         forecaster=forecaster,
         interpolator=calls_per_member(request) - forecaster,
         forecaster_flops=call_flops(plan.card.forecaster, grid),
-        interpolator_flops=call_flops(plan.card.interpolator, grid),
+        interpolator_flops=call_flops(plan.card.interpolator or plan.card.forecaster, grid),
     )
 
 
@@ -175,13 +175,12 @@ def plain_forecast(plan: Plan, pair: Pair) -> np.ndarray:
 def plain_pair(model: str, *, device: str = "cpu") -> Pair:
     """Return the checkpoint's networks as they are defined: fp32, channels first, nothing fused."""
     pair, checkpoint = load_pair(model, device, "fp32"), load_checkpoint(model)
-    forecaster = _plain_network(checkpoint.card.forecaster, checkpoint.forecaster, pair.device)
-    interpolator = _plain_network(checkpoint.card.interpolator, checkpoint.interpolator, pair.device)
-    return replace(
-        pair,
-        forecaster=replace(pair.forecaster, network=forecaster),
-        interpolator=replace(pair.interpolator, network=interpolator),
-    )
+    network = _plain_network(checkpoint.card.forecaster, checkpoint.forecaster, pair.device)
+    forecaster, spec = replace(pair.forecaster, network=network), checkpoint.card.interpolator
+    between = None if spec is None else _plain_network(spec, checkpoint.interpolator, pair.device)
+    form = OutputForm(checkpoint.card.output_form)
+    interpolator = make_interpolator(between, forecaster, form, beside=checkpoint.card.side_inputs)
+    return replace(pair, forecaster=forecaster, interpolator=interpolator)
 
 
 def _plain_network(card: NetworkCard, weights: dict[str, Tensor], device: torch.device) -> Network:

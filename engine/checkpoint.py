@@ -24,7 +24,8 @@ VERSION = 1
 CARD_FILE = "card.json"
 WEIGHTS_FILE = "weights.safetensors"
 
-Conditioning = Literal["none", "data", "data+noise"]
+Conditioning = Literal["none", "data", "data+noise", "noise"]
+Method = Literal["dyffusion", "dropout"]
 OutputForm = Literal["absolute", "linear", "root"]
 Dtype = Literal["float32", "float16"]
 
@@ -65,7 +66,10 @@ class Defaults:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """Everything needed to rebuild and run a trained pair of networks, and where it came from."""
+    """Everything needed to rebuild and run trained networks, and where they came from.
+
+    Without an interpolator the forecaster is asked for every lead by itself, its dropout on.
+    """
 
     name: str
     title: str
@@ -75,7 +79,7 @@ class ModelCard:
     auxiliary_steps: int
     conditioning: Conditioning
     forecaster: NetworkCard
-    interpolator: NetworkCard
+    interpolator: NetworkCard | None
     normalization: Normalization
     output_form: OutputForm
     side_inputs: bool
@@ -84,6 +88,11 @@ class ModelCard:
     scores: Mapping[str, Any]
     weights_sha256: str = ""
     weights_dtype: Dtype = "float32"
+
+    @property
+    def method(self) -> Method:
+        """ "dyffusion", or "dropout" where there is no interpolator (both of arXiv 2306.01984)."""
+        return "dropout" if self.interpolator is None else "dyffusion"
 
     @property
     def digest(self) -> str:
@@ -118,7 +127,7 @@ class ModelCard:
             auxiliary_steps=card.take_count("auxiliary_steps", least=0),
             conditioning=cast(Conditioning, card.take_choice("conditioning", get_args(Conditioning))),
             forecaster=_network(card.open("forecaster")),
-            interpolator=_network(card.open("interpolator")),
+            interpolator=None if card.take_none("interpolator") else _network(card.open("interpolator")),
             normalization=_normalization(card.open("normalization")),
             output_form=cast(OutputForm, card.take_choice("output_form", get_args(OutputForm))),
             side_inputs=card.take("side_inputs", bool),
@@ -136,8 +145,8 @@ class ModelCard:
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A model card with its weights (float32, by parameter), the digest that identifies its forecasts, and the
-    climatology that training took off where there is one."""
+    """A model card with its weights (float32, by parameter; no interpolator's where the card names none), the digest
+    that identifies its forecasts, and the climatology that training took off where there is one."""
 
     card: ModelCard
     forecaster: dict[str, "Tensor"]
@@ -162,7 +171,7 @@ def load_card(name_or_folder: str | Path) -> ModelCard:
 
     Raises: CheckpointError if there is none or it is not a card of this version.
     """
-    folder = _folder(name_or_folder)
+    folder = checkpoint_folder(name_or_folder)
     try:
         text = (folder / CARD_FILE).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -185,7 +194,7 @@ def load_checkpoint(name_or_folder: str | Path) -> Checkpoint:
 
     card = load_card(name_or_folder)
     try:
-        data = (_folder(name_or_folder) / WEIGHTS_FILE).read_bytes()
+        data = (checkpoint_folder(name_or_folder) / WEIGHTS_FILE).read_bytes()
     except OSError as error:
         raise CheckpointError(f"The weights of {card.name} cannot be read ({error}).") from error
     if hashlib.sha256(data).hexdigest() != card.weights_sha256:
@@ -198,10 +207,10 @@ def load_checkpoint(name_or_folder: str | Path) -> Checkpoint:
         raise CheckpointError(f"The weights of {card.name} are not a safetensors file ({error}).") from error
     parts = {part: _part(tensors, part) for part in ("forecaster", "interpolator")}
     fitted = _part(tensors, "background")
-    if not all(parts.values()) or sum(map(len, parts.values())) + len(fitted) != len(tensors):
-        raise CheckpointError(
-            f"The weights of {card.name} must be named forecaster.*, interpolator.* and background.*, nothing else."
-        )
+    wanted = [parts["forecaster"]] if card.interpolator is None else list(parts.values())
+    if not all(wanted) or sum(map(len, wanted)) + len(fitted) != len(tensors):
+        names = "forecaster.*" if card.interpolator is None else "forecaster.*, interpolator.*"
+        raise CheckpointError(f"The weights of {card.name} must be named {names} and background.*, nothing else.")
     return Checkpoint(card, parts["forecaster"], parts["interpolator"], card.digest, _background(card, tensors))
 
 
@@ -246,7 +255,18 @@ def save_checkpoint(
     return card
 
 
-def _folder(name_or_folder: str | Path) -> Path:
+def save_defaults(name_or_folder: str | Path, defaults: Defaults) -> ModelCard:
+    """Give a checkpoint's card other request defaults, in one rename; weights and digest stay. Returns the card.
+
+    Raises: CheckpointError if there is no such checkpoint or its card is not one of this version.
+    """
+    card = replace(load_card(name_or_folder), defaults=defaults)
+    _write(checkpoint_folder(name_or_folder) / CARD_FILE, card.to_json().encode("utf-8"))
+    return card
+
+
+def checkpoint_folder(name_or_folder: str | Path) -> Path:
+    """Where a checkpoint lies, by its name or its folder. Raises CheckpointError for what is no name."""
     if isinstance(name_or_folder, Path) or os.sep in name_or_folder:
         return Path(name_or_folder)
     if not _NAME.fullmatch(name_or_folder):
@@ -339,6 +359,13 @@ class _Fields:
                 f"Field {name!r} of the {self.what} must be one of {', '.join(choices)}, not {value!r}."
             )
         return value
+
+    def take_none(self, name: str) -> bool:
+        """Whether the field is there and null; it is then taken."""
+        if self.fields.get(name, "") is not None:
+            return False
+        del self.fields[name]
+        return True
 
     def take_numbers(self, name: str) -> tuple[float, ...]:
         values = self.take(name, list)

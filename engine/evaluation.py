@@ -7,11 +7,19 @@ import numpy as np
 import xarray as xr
 
 from engine.baselines import find_baselines
+from engine.bootstrap import (
+    Estimate,
+    mean_estimate,
+    pooled_ratio_estimate,
+    resample_blocks,
+    resample_clusters,
+    root_mean_estimate,
+)
 from engine.datasets.base import Dataset, Run
+from engine.ensemble_scores import ensemble_scores, labelled
 from engine.errors import RequestError
 from engine.record_evaluation import record_baselines, score_record_forecast
 from engine.results import state_at
-from engine.scores import crps, rmse, spread
 
 RunForecast = Callable[[Run, int, int], xr.Dataset]
 """(run, start frame, steps) -> a forecast as `engine.forecast` returns it."""
@@ -36,33 +44,23 @@ def score_forecast(forecast: xr.Dataset, run: Run, start: int, dataset: Dataset)
     """Scores of one forecast of `run` from frame `start`, averaged over scored cells.
 
     Returns `crps`, `mse`, `variance` (corrected, to compare with mse) and the paper's forms `crps_biased` and
-    `variance_biased`, dims (lead, channel). Leads whose truth is not known are left out; with one member
-    the fair forms are NaN.
+    `variance_biased`, dims (lead, channel), and `rank_counts`, in how many cells the truth has which rank among the
+    members, dims (lead, channel, rank). Leads whose truth is not known are left out; with one member the fair forms
+    are NaN.
     """
-    names = [channel.name for channel in dataset.channels]
     known = {
         lead: state
         for lead in forecast["lead"].values
         if (state := state_at(run, run.times[start] + lead * dataset.time_step)) is not None
     }
-    members = forecast[names].sel(lead=list(known)).to_dataarray("channel")
-    states = np.stack(list(known.values()))
-    truth = xr.DataArray(
-        np.where(dataset.scored(run), states, np.nan).swapaxes(0, 1),
-        dims=("channel", "lead", *members.dims[-2:]),
-    )
-    cells = members.dims[-2:]
-    count = members.sizes["member"]
-    result = xr.Dataset(
-        {
-            "mse": rmse(members, truth, over=cells) ** 2,
-            "crps_biased": crps(members, truth, over=cells, fair=False),
-            "variance_biased": spread(members, truth, over=cells, corrected=False) ** 2,
-        }
-    )
-    result["crps"] = crps(members, truth, over=cells) if count > 1 else result["crps_biased"] * np.nan
-    result["variance"] = result["variance_biased"] * ((count + 1) / (count - 1) if count > 1 else np.nan)
-    return result.drop_attrs().reset_coords(drop=True).transpose("lead", "channel")
+    scored, chosen = dataset.scored(run), forecast.sel(lead=list(known))
+    truth = np.stack([state[:, scored] for state in known.values()])
+    names = [channel.name for channel in dataset.channels]
+    parts = [
+        ensemble_scores(chosen[name].values[..., scored], truth[:, index], seed=start)
+        for index, name in enumerate(names)
+    ]
+    return labelled(parts, list(known), names)
 
 
 def evaluate(
@@ -72,14 +70,15 @@ def evaluate(
     forecast: RunForecast,
     *,
     steps: int | None = None,
+    baselines: bool = True,
     done: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:
     """Score the forecasts of every run from every start frame, `steps` steps long or to the end of the run.
 
     Observed records are forecast for the data set's default steps unless `steps` says otherwise. Returns the variables
     of `score_forecast`, of a record those of `score_record_forecast`, with dims (run, start, lead, channel), NaN beyond
-    the end of a run, and where baselines are known `baseline_crps` and `baseline_mse` (of a record `baseline_mean` too)
-    with one dimension more, `baseline`.
+    the end of a run (`rank_counts` one more, `rank`), and where baselines are wanted and known `baseline_crps` and
+    `baseline_mse` (of a record `baseline_mean` too) with one dimension more, `baseline`.
     `done` is told how many forecasts are finished, and of how many.
 
     Raises: RequestError if a run has no frame after a start.
@@ -102,18 +101,17 @@ def evaluate(
                 done(number * len(starts) + len(row), len(runs) * len(starts))
         rows.append(_joined(row, "start", list(starts)))
     result = _joined(rows, "run", [run.name for run in runs]).assign_attrs(dataset=dataset.name)
-    baselines = _baselines(dataset, runs, starts, int(result["lead"].values[-1]))
-    if baselines is None:
+    beside = baseline_scores(dataset, runs, starts, int(result["lead"].values[-1])) if baselines else None
+    if beside is None:
         return result
-    names = {name: f"baseline_{name}" for name in ("crps", "mse", "mean") if name in baselines}
-    beside = baselines.rename(names).reindex(lead=result["lead"])
-    result.attrs |= {
-        name: baselines.attrs[name] for name in ("training_runs", "baseline_years") if name in baselines.attrs
-    }
+    names = {name: f"baseline_{name}" for name in ("crps", "mse", "mean") if name in beside}
+    result.attrs |= {name: beside.attrs[name] for name in ("training_runs", "baseline_years") if name in beside.attrs}
+    beside = beside.rename(names).reindex(lead=result["lead"])
     return result.merge(beside.where(result["mse"].notnull()), combine_attrs="override")
 
 
-def _baselines(dataset: Dataset, runs: Sequence[Run], starts: Sequence[int], steps: int) -> xr.Dataset | None:
+def baseline_scores(dataset: Dataset, runs: Sequence[Run], starts: Sequence[int], steps: int) -> xr.Dataset | None:
+    """`crps` and `mse` of the baselines, dims (baseline, run, start, lead, channel); None where they are not known."""
     if dataset.calendar is None:
         return find_baselines(dataset, runs, starts)
     of_each = [record_baselines(dataset, run, starts, steps) for run in runs]
@@ -131,7 +129,8 @@ def by_lead(scores: xr.Dataset, *, convention: str = "fair") -> xr.Dataset:
 
 def overall(scores: xr.Dataset, *, convention: str = "fair") -> xr.Dataset:
     """As `by_lead`, averaged over leads too: every lead counts the same, however many starts reach it."""
-    return _summary(scores.mean(("run", "start")), ("lead",), convention=convention)
+    means = scores.drop_vars("rank_counts", errors="ignore").mean(("run", "start"))
+    return _summary(means, ("lead",), convention=convention)
 
 
 def across_channels(summary: xr.Dataset) -> xr.Dataset:
@@ -148,6 +147,67 @@ def across_channels(summary: xr.Dataset) -> xr.Dataset:
     return result
 
 
+@dataclass(frozen=True)
+class Skill:
+    """The scores of many forecasts in one line, over all leads, channels and cells, with 95 % intervals.
+
+    `rank_deviation` is the sum over ranks of |frequency - 1/(M + 1)| of the pooled rank histogram: 0 is flat, 2 the
+    worst.
+    """
+
+    crps: Estimate
+    rmse: Estimate
+    ratio: Estimate
+    rank_deviation: float
+
+
+def skill(scores: xr.Dataset, *, convention: str = "fair", seed: int = 0) -> Skill:
+    """What `evaluate` returns, or a selection of its starts, leads or channels, as a whole; channels are joined.
+
+    The means are those of `overall` and `across_channels`, the ratio is the pooled one.
+    """
+    forms, counts = CONVENTIONS[convention], resampling(scores, seed=seed)
+    squares, variance = by_unit(scores, "mse"), by_unit(scores, forms.variance)
+    return Skill(
+        crps=mean_estimate(by_unit(scores, forms.crps), counts),
+        rmse=root_mean_estimate(squares, counts),
+        ratio=pooled_ratio_estimate(variance, squares, counts),
+        rank_deviation=rank_deviation(scores["rank_counts"]),
+    )
+
+
+def resampling(scores: xr.Dataset, *, seed: int = 0) -> np.ndarray:
+    """Draws for the bootstrap, counts (resample, unit): whole runs, of a record blocks of neighbouring start dates.
+
+    Blocks are as long as a forecast, as neighbouring forecasts share their truth, and at least the cube root of the
+    number of dates.
+    """
+    count = scores.sizes[_unit(scores)]
+    if _unit(scores) == "run" or count == 1:
+        return resample_clusters(count, seed=seed)
+    shared = np.ceil(float(scores["lead"].values[-1]) / float(np.diff(scores["start"].values).min()))
+    return resample_blocks(count, min(count, max(int(shared), round(count ** (1 / 3)))), seed=seed)
+
+
+def by_unit(scores: xr.Dataset, name: str) -> np.ndarray:
+    """A score (unit, lead) for every unit of `resampling`, the mean over all else; NaN beyond the end of a run."""
+    unit = _unit(scores)
+    others = [str(dim) for dim in scores[name].dims if dim not in (unit, "lead")]
+    values: np.ndarray = scores[name].mean(others).transpose(unit, "lead").values
+    return values
+
+
+def rank_deviation(counts: xr.DataArray) -> float:
+    """The sum over ranks of |frequency - 1/(M + 1)|, everything else pooled."""
+    pooled = counts.sum([str(dim) for dim in counts.dims if dim != "rank"]).values
+    return float(np.abs(pooled / pooled.sum() - 1 / len(pooled)).sum())
+
+
+def _unit(scores: xr.Dataset) -> str:
+    """What is independent of one another: the runs of a simulated system, the start dates of an observed record."""
+    return "start" if "mean" in scores else "run"
+
+
 def _joined(parts: Sequence[xr.Dataset], dim: str, labels: Sequence[object]) -> xr.Dataset:
     index = xr.DataArray(np.array(labels), dims=dim, name=dim)
     return xr.concat(parts, dim=index, join="outer")  # starts reach different leads; what is missing is NaN
@@ -155,7 +215,7 @@ def _joined(parts: Sequence[xr.Dataset], dim: str, labels: Sequence[object]) -> 
 
 def _summary(scores: xr.Dataset, dims: tuple[str, ...], *, convention: str) -> xr.Dataset:
     forms = CONVENTIONS[convention]
-    means = scores.mean(dims)
+    means = scores.drop_vars("rank_counts", errors="ignore").mean(dims)
     result = xr.Dataset(
         {
             "crps": means[forms.crps],

@@ -9,7 +9,7 @@ from engine.checkpoint import NetworkCard, load_card, load_checkpoint
 from engine.datasets import get_dataset
 from engine.errors import CheckpointError, RequestError
 from engine.models import build_network, channels_last
-from engine.models.dynamics import Forecaster, Interpolator, OutputForm
+from engine.models.dynamics import Forecaster, OutputForm, make_interpolator
 from engine.requests import PRECISIONS
 from engine.window import Pair
 
@@ -26,12 +26,14 @@ def _load_pair(model: str, digest: str, device: torch.device, precision: str) ->
     card, dtype = checkpoint.card, PRECISIONS[precision]
     dataset = get_dataset(card.dataset)
     form, beside = OutputForm(card.output_form), card.side_inputs
-    forecaster = _network(card.forecaster, checkpoint.forecaster, device, dtype)
-    interpolator = _network(card.interpolator, checkpoint.interpolator, device, dtype)
+    network = _network(card.forecaster, checkpoint.forecaster, device, dtype)
+    forecaster = Forecaster(network, card.horizon, form, card.conditioning, card.auxiliary_steps, beside)
+    spec, weights = card.interpolator, checkpoint.interpolator
+    between = None if spec is None else _network(spec, weights, device, dtype)
     return Pair(
         dataset,
-        Forecaster(forecaster, card.horizon, form, card.conditioning, card.auxiliary_steps, beside),
-        Interpolator(interpolator, card.horizon, form, beside),
+        forecaster,
+        make_interpolator(between, forecaster, form, beside=beside),
         card.normalization.mean,
         card.normalization.std,
         device,

@@ -16,15 +16,16 @@ from torch import Tensor
 
 from engine.errors import RequestError
 
-COUPLINGS = ("independent", "step", "window")
+COUPLINGS = ("independent", "step", "window", "none")
 
 
 @dataclass(frozen=True)
 class Coupling:
     """How the interpolator's randomness is shared between network calls of one member.
 
-    `shared` names what is shared: nothing, all calls with the same x_h ("step"), or all of a window ("window").
-    `correlation` is that of the dropout masks of two such calls, unit by unit.
+    `shared` names what is shared: nothing, all calls with the same x_h ("step"), or all of a window ("window");
+    with "none" the interpolator is deterministic, its dropout off. `correlation` is that of the dropout masks of two
+    such calls, unit by unit.
     """
 
     shared: str
@@ -32,7 +33,7 @@ class Coupling:
 
 
 def parse_coupling(text: str | float) -> Coupling:
-    """Read "independent", "step", "window", or the correlation of the calls of a step, such as "0.5".
+    """Read "independent", "step", "window", "none", or the correlation of the calls of a step, such as "0.5".
 
     Raises RequestError on anything else.
     """

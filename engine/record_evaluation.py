@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import torch
 import xarray as xr
 
-from engine import _score_kernels as kernels
 from engine.datasets.background import Background
 from engine.datasets.base import Dataset, Run, axes_of
+from engine.ensemble_scores import ensemble_scores, labelled
 from engine.errors import DataError
 from engine.indices import Index, indices_of
 from engine.record_baselines import RECORD_BASELINES, TrainingAnomalies, score_record_baselines
@@ -53,7 +52,8 @@ def score_record_forecast(forecast: xr.Dataset, run: Run, start: int, dataset: D
     """Scores of one forecast of `run` from frame `start`, for every quantity as a channel.
 
     Returns `crps`, `mse`, `variance`, `crps_biased`, `variance_biased` as `engine.evaluation.score_forecast` does,
-    and of indices `mean` and `truth`, NaN of fields; dims (lead, channel). Leads beyond the record are left out.
+    `rank_counts`, and of indices `mean` and `truth`, NaN of fields; dims (lead, channel). Leads beyond the record are
+    left out.
     """
     background = dataset.background(run)
     leads = np.array([lead for lead in forecast["lead"].values if lead % 1 == 0 and start + lead < run.frames])
@@ -62,9 +62,13 @@ def score_record_forecast(forecast: xr.Dataset, run: Run, start: int, dataset: D
     of_members = anomalies_of(dataset, background, members, run.times[frames])
     of_truth = anomalies_of(dataset, background, run.states[frames, 0], run.times[frames])
     scored = quantities(dataset, run, background)
-    rows = [_scores(quantity.of(of_members), quantity.of(of_truth)) for quantity in scored]
-    joined = {name: (("lead", "channel"), np.stack([row[name] for row in rows], axis=1)) for name in rows[0]}
-    return xr.Dataset(joined, {"lead": leads, "channel": [quantity.name for quantity in scored]})
+    pairs = [(quantity.of(of_members), quantity.of(of_truth)) for quantity in scored]
+    # in float64: an index is a mean over many cells, and small
+    parts = [ensemble_scores(ensemble.astype(np.float64), target, seed=start) for ensemble, target in pairs]
+    result = labelled(parts, leads, [quantity.name for quantity in scored])
+    result["mean"] = ("lead", "channel"), _of_indices([ensemble.mean(axis=0) for ensemble, _ in pairs])
+    result["truth"] = ("lead", "channel"), _of_indices([target for _, target in pairs])
+    return result
 
 
 def record_baselines(dataset: Dataset, run: Run, starts: Sequence[int], steps: int) -> xr.Dataset:
@@ -116,22 +120,9 @@ def _index_quantity(index: Index, scored: np.ndarray, weights: np.ndarray) -> Qu
     return Quantity(index.name, index.units, lambda anomalies: (anomalies[..., scored] @ weights)[..., None])
 
 
-def _scores(members: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
-    """Scores by lead of members (member, lead, cell), averaged over cells."""
-    ensemble, target = torch.from_numpy(members.astype(np.float64)), torch.from_numpy(truth.astype(np.float64))
-    count, single = len(ensemble), truth.shape[-1] == 1
-    unknown = torch.full_like(target, torch.nan)
-    variance = kernels.ensemble_variance(ensemble, ddof=0)
-    fields = {
-        "crps": kernels.crps(ensemble, target) if count > 1 else unknown,
-        "crps_biased": kernels.crps(ensemble, target, fair=False),
-        "mse": (ensemble.mean(dim=0) - target) ** 2,
-        "variance": variance * (count + 1) / (count - 1) if count > 1 else unknown,
-        "variance_biased": variance,
-        "mean": ensemble.mean(dim=0) if single else unknown,
-        "truth": target if single else unknown,
-    }
-    return {name: field.mean(dim=-1).numpy() for name, field in fields.items()}
+def _of_indices(values: Sequence[np.ndarray]) -> np.ndarray:
+    """Values (lead, cell) of every quantity as (lead, quantity): those of one cell, NaN of the fields."""
+    return np.stack([of[:, 0] if of.shape[1] == 1 else np.full(len(of), np.nan) for of in values], axis=1)
 
 
 @lru_cache(maxsize=4)

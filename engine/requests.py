@@ -25,7 +25,8 @@ class ForecastRequest:
     """What to forecast; a field left at None takes the model card's default.
 
     init: index into the test split's initial conditions, "RUN:FRAME" or an ISO date. steps: forecast length
-    in data steps. noise: coupling of the interpolator's randomness, "independent", "step", "window" or a correlation.
+    in data steps. noise: coupling of the interpolator's randomness, "independent", "step", "window", "none"
+    (its dropout off) or a correlation.
     output_leads: further, fractional leads in data steps, delivered beside the whole ones.
     """
 
@@ -92,8 +93,14 @@ def card_of(request: ForecastRequest) -> ModelCard:
 
 
 def schedule_of(request: ResolvedRequest, card: ModelCard) -> Schedule:
-    """The request's schedule in the model's window."""
-    return parse_schedule(request.schedule, horizon=card.horizon, auxiliary_steps=card.auxiliary_steps)
+    """The request's schedule in the model's window. Raises RequestError on one that the model cannot walk."""
+    schedule = parse_schedule(request.schedule, horizon=card.horizon, auxiliary_steps=card.auxiliary_steps)
+    if card.interpolator is None and len(schedule) > 1:
+        raise RequestError(
+            f"The model {card.name} has no interpolator and reaches every lead in one call: ask for schedule 0, not "
+            f"{request.schedule}."
+        )
+    return schedule
 
 
 def output_leads(request: ResolvedRequest) -> tuple[float, ...]:

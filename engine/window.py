@@ -12,7 +12,7 @@ from torch import Tensor
 
 from engine.datasets.background import Background
 from engine.datasets.base import Dataset, Run, missing_cells
-from engine.models.dynamics import Forecaster, Interpolator, Scaling
+from engine.models.dynamics import DirectLeads, Forecaster, Interpolator, Scaling
 from engine.models.layers import Dropout
 from engine.noise import Coupling, MaskedDropout, MemberNoise
 
@@ -21,13 +21,15 @@ from engine.noise import Coupling, MaskedDropout, MemberNoise
 class Pair:
     """A trained forecaster and interpolator, ready to run on a device; stateless, so threads may share it.
 
+    In a model without an interpolator the forecaster stands in for it, and its dropout stays on.
+
     mean, std: of each channel's departure from the background, in units of its scale. background: the climatology of
     the training data on the data set's own grid, None where the data set's own is to be taken.
     """
 
     dataset: Dataset
     forecaster: Forecaster
-    interpolator: Interpolator
+    interpolator: Interpolator | DirectLeads
     mean: tuple[float, ...]
     std: tuple[float, ...]
     device: torch.device
@@ -66,30 +68,44 @@ class WindowForecaster:
     """F of one window: (x at lead i, i) -> x at the horizon, boundary conditions imposed.
 
     It counts its calls: they follow one another, so the count names the x_h that the interpolator is given, whatever
-    the batching.
+    the batching. F's noise is drawn for every call; where the coupling is of the window, noise that is equally strong
+    at every lead is drawn once.
     """
 
     model: Pair
     setting: WindowSetting
     noise: MemberNoise
+    coupling: Coupling
     calls: int = field(default=0, init=False)
 
     def __call__(self, x: Tensor, lead: float) -> Tensor:
         self.calls += 1
         forecaster, scaling = self.model.forecaster, self.setting.scaling
         season = partial(_season, self.model, self.setting)
-        noise = None
-        if forecaster.conditioning == "data+noise":
-            noise = _network_input(self.noise.normal(f"condition/{self.calls}", x.shape[1:]), self.model)
         out = forecaster(
             _network_input(scaling.normalise(x, season(lead)), self.model),
             torch.full((len(x),), float(lead), device=x.device),
             side=_side_inputs(self.setting, len(x), self.model),
             initial=_network_input(scaling.normalise(self.setting.initial, season(0)), self.model),
-            noise=noise,
+            noise=self._noise(x),
+            dropout=self._dropout(),
         )
         at_horizon = scaling.restore(out.float(), season(forecaster.horizon))
         return _constrained(at_horizon, forecaster.horizon, self.model, self.setting)
+
+    def _noise(self, x: Tensor) -> Tensor | None:
+        forecaster = self.model.forecaster
+        shape = forecaster.noise_shape(x.shape[1:])
+        if shape is None:
+            return None
+        frozen = forecaster.conditioning == "noise" and self.coupling.shared == "window"
+        drawn = self.noise.normal("condition" if frozen else f"condition/{self.calls}", shape)
+        return _network_input(drawn, self.model)
+
+    def _dropout(self) -> Dropout | None:
+        if not isinstance(self.model.interpolator, DirectLeads):
+            return None
+        return _masks(self.noise, self.coupling, f"forecast/{self.calls}", self.calls)
 
 
 @dataclass(eq=False)
@@ -147,16 +163,27 @@ class WindowInterpolator:
 
     def _dropout(self, lead: float) -> Dropout:
         own = f"interpolate/{self.forecaster.calls}/{float(lead)!r}"
-        shared = {"step": f"shared/{self.forecaster.calls}", "window": "shared"}.get(self.coupling.shared)
-        return MaskedDropout(self.noise, own, shared_role=shared, correlation=self.coupling.correlation)
+        return _masks(self.noise, self.coupling, own, self.forecaster.calls)
 
 
 def bind(
     pair: Pair, setting: WindowSetting, noise: MemberNoise, coupling: Coupling
 ) -> tuple[WindowForecaster, WindowInterpolator]:
     """The two callables of a window."""
-    forecaster = WindowForecaster(pair, setting, noise)
+    forecaster = WindowForecaster(pair, setting, noise, coupling)
     return forecaster, WindowInterpolator(pair, setting, noise, coupling, forecaster)
+
+
+def _masks(noise: MemberNoise, coupling: Coupling, own: str, step: int) -> Dropout:
+    """Dropout of one network call, its masks shared with other calls of the step or window as the coupling says."""
+    if coupling.shared == "none":
+        return _no_dropout
+    shared = {"step": f"shared/{step}", "window": "shared"}.get(coupling.shared)
+    return MaskedDropout(noise, own, shared_role=shared, correlation=coupling.correlation)
+
+
+def _no_dropout(x: Tensor, rate: float, site: int) -> Tensor:
+    return x
 
 
 def _in_chunks(dropouts: list[Dropout]) -> Dropout:

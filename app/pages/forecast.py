@@ -89,9 +89,8 @@ def begin(dataset: Dataset, request: ResolvedRequest | None) -> None:
 def sidebar(dataset: Dataset) -> tuple[ResolvedRequest | None, ResolvedRequest]:
     """The controls; returns the request they make, None where an entry cannot be used, and the one they began with."""
     given = session.request_of(dataset.name)
-    request = controls.request_controls(
-        given, session.backend().resolve, session.backend().window(given), draw_schedule
-    )
+    backend = session.backend()
+    request = controls.request_controls(given, backend.resolve, backend.window, draw_schedule, backend.pace)
     run_controls(request)
     return request, given
 
@@ -167,15 +166,23 @@ def heading(shown: Shown, request: ResolvedRequest | None) -> None:
     said = json.loads(shown.summary.request)
     words = [
         *start_words(shown.summary, said["init"], said["steps"], f"{said['members']} members"),
-        f"{said['schedule']}, {said['solver']}{', refined' if said['refine'] else ''}",
+        *sampling_words(said),
         f"seed {said['seed']}",
-        said["model"],
+        plain(controls.model_title(said["model"])),
     ]
     if shown.seconds is not None:
         words.append(f"{shown.seconds:.1f} s")
     st.markdown(BADGES[shown.origin] + " · ".join(words))
     if request is not None and json.loads(json.dumps(asdict(request))) != said:
         st.caption("The settings have changed since: press Run for a forecast that follows them.")
+
+
+def sampling_words(said: dict[str, Any]) -> list[str]:
+    """How the windows of a forecast were sampled; with schedule 0 there are no steps, and so no sampler."""
+    if said["schedule"] == "0":
+        return ["one forecaster call per window"]
+    noise = [] if said["noise"] == "independent" else [controls.noise_words(said["noise"])]
+    return [", ".join([said["schedule"], said["solver"], *noise, *(["refined"] if said["refine"] else [])])]
 
 
 def start_words(summary: Summary, init: str, steps: int, members: str) -> list[str]:

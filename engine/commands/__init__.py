@@ -9,6 +9,9 @@ COMMANDS: dict[str, str] = {
     "train": "engine.commands.train",
     "publish": "engine.commands.publish",
     "evaluate": "engine.commands.evaluate",
+    "calibrate": "engine.commands.calibrate",
+    "ablate": "engine.commands.ablate",
+    "scorecard": "engine.commands.scorecard",
     "fetch": "engine.commands.fetch",
     "benchmark": "engine.commands.benchmark",
 }

@@ -24,6 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the verb."""
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--split", default="test", choices=SPLITS, help="validation needs the simulated runs")
+    parser.add_argument(
+        "--generated", action="store_true", help="score the simulated runs in the data folder, not the bundled ones"
+    )
     parser.add_argument("--runs", default="all", help="all, or the numbers of runs in the split, such as 0,2")
     parser.add_argument("--starts", help="start frames, such as 0,16 (default: the data set's own)")
     add_request_arguments(parser)
@@ -72,6 +75,7 @@ def report(scores: "xr.Dataset", *, convention: str = "fair", every: int = 8) ->
     whole = overall(scores, convention=convention)
     lines.append(_line("all", across_channels(whole)))
     lines += [_line(f"all, {channel}", whole.sel(channel=channel)) for channel in whole["channel"].values]
+    lines.append(_sureness(scores, convention))
     if "training_runs" in scores.attrs:
         lines.append(f"baselines fitted on {scores.attrs['training_runs']} training runs")
     else:
@@ -94,6 +98,7 @@ def _record_report(scores: "xr.Dataset", *, convention: str) -> list[str]:
         lines += ["", f"{channel}", _header(scores)]
         lines += [_line(f"lead {lead:g}", leads.sel(lead=lead, channel=channel)) for lead in leads["lead"].values]
         lines.append(_line("all", whole.sel(channel=channel)))
+        lines.append(_sureness(scores.sel(channel=[channel]), convention))
     for channel in indices["channel"].values:
         names = [f"{name}" for name in scores["baseline"].values if name != "climatology"]
         titles = ["forecasts", "correlation", *names]
@@ -110,17 +115,32 @@ def _record_report(scores: "xr.Dataset", *, convention: str) -> list[str]:
     return lines
 
 
-def select_runs(dataset: "Dataset", split: str, wanted: str) -> list["Run"]:
-    """The runs of a split by their numbers in it. Raises RequestError for a number that is not there."""
+def _sureness(scores: "xr.Dataset", convention: str) -> str:
+    """The intervals of the line "all", and how far the rank histogram is from flat."""
+    from engine.evaluation import skill
+
+    whole = skill(scores, convention=convention)
+    named = (("CRPS", whole.crps), ("RMSE", whole.rmse), ("pooled ratio", whole.ratio))
+    intervals = ", ".join(f"{name} {_number(each.low)} to {_number(each.high)}" for name, each in named)
+    return f"95 % intervals: {intervals}; rank deviation {whole.rank_deviation:.3f}"
+
+
+def select_runs(dataset: "Dataset", split: str, wanted: str, *, generated: bool = False) -> list["Run"]:
+    """The runs of a split by their numbers in it; generated: those in the data folder, not the bundled ones.
+
+    Raises: RequestError for a number that is not there, DataError where there are no runs.
+    """
     from engine.datasets.simulated import load_simulated
     from engine.simulators.files import simulated_dir, simulated_files
 
+    if dataset.calendar is not None and generated:
+        raise RequestError(f"The data of {dataset.name} are observed, none are generated: leave --generated out.")
     if dataset.calendar is not None:
         if not dataset.runs():
             raise DataError(f"There are no data of {dataset.name} on this machine: {dataset.remedy}.")
         return [dataset.load(dataset.runs()[0])]
-    if split == "validation":
-        files = simulated_files(simulated_dir(dataset.name, split="validation"))
+    if generated or split == "validation":
+        files = simulated_files(simulated_dir(dataset.name, split=split))
         return [load_simulated(files[number]) for number in _numbers(wanted, len(files), dataset.name, split)]
     names = [name for name in dataset.runs() if name.startswith("ood-") == (split == "ood")]
     return [dataset.load(names[number]) for number in _numbers(wanted, len(names), dataset.name, split)]
@@ -134,7 +154,7 @@ def _evaluate(dataset: "Dataset", arguments: argparse.Namespace) -> "xr.Dataset"
     from engine.forecasting import forecast_from, resolve
 
     request = resolve(request_from(arguments, dataset.name))
-    runs = select_runs(dataset, arguments.split, arguments.runs)
+    runs = select_runs(dataset, arguments.split, arguments.runs, generated=arguments.generated)
     given = arguments.starts
     starts = dataset.scored_starts(arguments.split, runs[0]) if given is None else _whole_numbers(given)
     cache = None if arguments.no_cache else default_cache()
@@ -149,7 +169,7 @@ def _evaluate(dataset: "Dataset", arguments: argparse.Namespace) -> "xr.Dataset"
         f" {len(runs)} {arguments.split} run(s) from {_described(dataset, runs[0], starts)};"
         f" schedule {request.schedule}, solver {request.solver}, noise {request.noise}, {request.precision}"
     )
-    return evaluate(dataset, runs, starts, forecast, steps=arguments.steps, done=_say_done)
+    return evaluate(dataset, runs, starts, forecast, steps=arguments.steps, done=say_done)
 
 
 def _described(dataset: "Dataset", run: "Run", starts: Sequence[int]) -> str:
@@ -198,7 +218,7 @@ def _numbers(wanted: str, count: int, dataset: str, split: str) -> list[int]:
     if count == 0:
         raise DataError(
             f"There are no {split} runs of {dataset};"
-            f" make them with python -m engine simulate {dataset} --split {split}."
+            f" make them with python -m engine simulate {dataset} --split {split}{_how_many(split)}."
         )
     if wanted == "all":
         return list(range(count))
@@ -206,6 +226,10 @@ def _numbers(wanted: str, count: int, dataset: str, split: str) -> list[int]:
     if not all(0 <= number < count for number in numbers):
         raise RequestError(f"runs is {wanted!r}, but the {split} split of {dataset} has runs 0 to {count - 1}.")
     return numbers
+
+
+def _how_many(split: str) -> str:
+    return "" if split == "validation" else " --runs 20"
 
 
 def _whole_numbers(text: str) -> list[int]:
@@ -216,7 +240,7 @@ def _whole_numbers(text: str) -> list[int]:
 
 
 def _write_csv(scores: "xr.Dataset", path: Path) -> None:
-    flat = scores.drop_vars(["baseline_crps", "baseline_mse", "baseline"], errors="ignore")
+    flat = scores.drop_vars(["baseline_crps", "baseline_mse", "baseline", "rank_counts", "rank"], errors="ignore")
     if "baseline" in scores.coords:
         for name in scores["baseline"].values:
             for score in ("crps", "mse"):
@@ -227,7 +251,8 @@ def _write_csv(scores: "xr.Dataset", path: Path) -> None:
         raise DataError(f"{path} cannot be written ({error.strerror}); name another file.") from error
 
 
-def _say_done(finished: int, wanted: int) -> None:
+def say_done(finished: int, wanted: int) -> None:
+    """A line on standard error that counts forecasts."""
     print(
         f"\r{finished} of {wanted} forecasts",
         end="\n" if finished == wanted else "",

@@ -22,7 +22,7 @@ def add_request_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--schedule", help="full, only_dynamics, stride4 … or rising leads such as 0,1,2.5")
     parser.add_argument("--solver", help="cold, naive or heun")
     parser.add_argument("--last-step", help="forecast or solver")
-    parser.add_argument("--noise", help="independent, step, window or a correlation from 0 to 1")
+    parser.add_argument("--noise", help="independent, step, window, none or a correlation from 0 to 1")
     parser.add_argument("--refine", action=argparse.BooleanOptionalAction, default=None)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output-leads", type=_leads, default=(), help="further leads, such as 0.5,1.25")
@@ -52,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--init-time", help="which time of the file to start from, such as 2016-01")
     add_request_arguments(parser)
+    parser.add_argument("--within", type=float, metavar="SECONDS", help="run in the best way that takes no longer here")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--no-cache", action="store_true", help="neither read nor write stored windows")
     parser.add_argument("--out", type=Path, required=True, help="netCDF file to write")
@@ -68,6 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.init_file is not None:
         arguments.init = _keep_own(arguments)
     request = request_from(arguments, arguments.dataset)
+    if arguments.within is not None:
+        request = _within(request, arguments.within, arguments.device)
     cache = None if arguments.no_cache else default_cache()
     result = forecast(request, cache=cache, device=arguments.device, progress=_show)
     print(file=sys.stderr)
@@ -78,6 +81,16 @@ def run(arguments: argparse.Namespace) -> int:
         raise DataError(f"{arguments.out} cannot be written ({error}): name another --out.") from None
     print(arguments.out)
     return 0
+
+
+def _within(request: "ForecastRequest", seconds: float, device: str) -> "ForecastRequest":
+    """The request run as the time allows; says how."""
+    from engine.fronts import within
+
+    chosen = within(request, seconds, device=device)
+    refined = ", refined" if chosen.refine else ""
+    print(f"schedule {chosen.schedule}, solver {chosen.solver}, noise {chosen.noise}{refined}", file=sys.stderr)
+    return chosen
 
 
 def _keep_own(arguments: argparse.Namespace) -> str:

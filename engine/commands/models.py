@@ -21,7 +21,7 @@ class Row:
     dataset: str
     family: str
     forecaster_parameters: int
-    interpolator_parameters: int
+    interpolator_parameters: int | None
     forecaster_gflop: float | None
     interpolator_gflop: float | None
     bytes_on_disk: int | None
@@ -80,7 +80,7 @@ def table(rows: Iterable[Row]) -> str:
 
 
 def _row(
-    name: str, kind: str, dataset: str, forecaster: "Described", interpolator: "Described", size: int | None
+    name: str, kind: str, dataset: str, forecaster: "Described", interpolator: "Described | None", size: int | None
 ) -> Row:
     from engine.models.cost import parameters
 
@@ -90,9 +90,9 @@ def _row(
         dataset=dataset,
         family=forecaster.family,
         forecaster_parameters=parameters(forecaster),
-        interpolator_parameters=parameters(interpolator),
+        interpolator_parameters=None if interpolator is None else parameters(interpolator),
         forecaster_gflop=_gflop(forecaster, dataset),
-        interpolator_gflop=_gflop(interpolator, dataset),
+        interpolator_gflop=None if interpolator is None else _gflop(interpolator, dataset),
         bytes_on_disk=size,
     )
 
@@ -114,7 +114,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         row.dataset,
         row.family,
         f"{row.forecaster_parameters:,}",
-        f"{row.interpolator_parameters:,}",
+        "–" if row.interpolator_parameters is None else f"{row.interpolator_parameters:,}",
         "–" if row.forecaster_gflop is None else f"{row.forecaster_gflop:.3f}",
         "–" if row.interpolator_gflop is None else f"{row.interpolator_gflop:.3f}",
         "–" if row.bytes_on_disk is None else f"{row.bytes_on_disk / 1e6:.1f} MB",

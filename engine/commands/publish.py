@@ -14,7 +14,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the verb; the request defaults that the card will carry among them."""
     parser.add_argument("dataset")
     parser.add_argument("--preset", default="fast")
-    parser.add_argument("--stage", default="forecaster", help="which forecaster to take: forecaster or direct")
+    parser.add_argument(
+        "--stage", help="which forecaster to take: forecaster (the default), direct, or dropout without interpolator"
+    )
     parser.add_argument(
         "--interpolator-stage", default="interpolator", help="which interpolator to take: interpolator or calibration"
     )

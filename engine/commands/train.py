@@ -11,7 +11,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset")
     parser.add_argument("--preset", default="fast")
     parser.add_argument(
-        "--stage", required=True, help="direct, interpolator, forecaster or calibration, best in this order"
+        "--stage",
+        required=True,
+        help="direct, interpolator, forecaster or calibration, best in this order; or dropout, the rival",
     )
     parser.add_argument("--minutes", type=float, default=60.0, help="time budget in all, earlier sessions counted in")
     parser.add_argument("--resume", action="store_true", help="continue the stage's saved state")

@@ -29,7 +29,7 @@ class SpringMesh(SimulatedRuns):
         Axis("x", np.arange(10.0), "1", "rest position along x"),
     )
     frames = 805
-    starts = (0,)
+    starts = (0, 134, 268, 402)
     horizon = 134
     default_steps = 804
     time_step = 0.00781

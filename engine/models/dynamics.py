@@ -17,7 +17,7 @@ from engine.schedules import diffusion_step_of
 
 Network = Callable[[Tensor, Tensor, Dropout | None], Tensor]
 
-CONDITIONINGS = ("none", "data", "data+noise")
+CONDITIONINGS = ("none", "data", "data+noise", "noise")
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +100,9 @@ OUTPUT_FORMS: dict[str, Callable[[Tensor], Tensor]] = {
 class Forecaster:
     """F(x, i): from the state at lead i to the state at the horizon.
 
-    side_inputs: whether the network sees what the data set offers beside states.
+    conditioning: what F sees beside the state. "data" is the window's initial state; "data+noise" blends it with a
+    field of noise that fades along the leads (arXiv 2306.01984); "noise" is a field of noise alone, equally strong at
+    every lead. side_inputs: whether the network sees what the data set offers beside states.
     """
 
     network: Network
@@ -122,7 +124,7 @@ class Forecaster:
     ) -> Tensor:
         """x at leads (b,), side inputs (b, s, y, x) -> x at the horizon.
 
-        `initial` and, for "data+noise", `noise` (standard normal) are needed where the conditioning uses them.
+        `initial` and `noise` (standard normal, of `noise_shape`) are needed where the conditioning uses them.
         """
         beside = [side] if self.side_inputs else []
         inputs = torch.cat([x, *self._condition(lead, initial, noise), *beside], dim=1)
@@ -132,17 +134,28 @@ class Forecaster:
         remaining = (1 - lead / self.horizon).view(-1, 1, 1, 1).to(x.dtype)
         return x + self.form.weight(remaining) * out
 
+    def noise_shape(self, state: Sequence[int]) -> tuple[int, ...] | None:
+        """Shape of one sample's noise, for states (channel, y, x); None where F is deterministic."""
+        return tuple(state) if self.conditioning in ("data+noise", "noise") else None
+
     def _condition(self, lead: Tensor, initial: Tensor | None, noise: Tensor | None) -> list[Tensor]:
         if self.conditioning == "none":
             return []
+        if self.conditioning == "noise":
+            return [_given(noise, self.conditioning)]
         if initial is None:
             raise ValueError(f"The conditioning {self.conditioning!r} needs the initial state.")
         if self.conditioning == "data":
             return [initial]
-        if noise is None:
-            raise ValueError("The conditioning 'data+noise' needs noise.")
+        noise = _given(noise, self.conditioning)
         kept = noise_level(lead, self.horizon, self.auxiliary_steps).view(-1, 1, 1, 1).to(initial.dtype)
         return [kept * initial + (1 - kept) * noise]
+
+
+def _given(noise: Tensor | None, conditioning: str) -> Tensor:
+    if noise is None:
+        raise ValueError(f"The conditioning {conditioning!r} needs noise.")
+    return noise
 
 
 def noise_level(lead: Tensor, horizon: int, auxiliary_steps: int) -> Tensor:
@@ -176,6 +189,35 @@ class Interpolator:
             return out
         a = (lead / self.horizon).view(-1, 1, 1, 1).to(initial.dtype)
         return torch.lerp(initial, x_horizon, a.expand_as(initial)) + self.form.weight(4 * a * (1 - a)) * out
+
+
+@dataclass(frozen=True)
+class DirectLeads:
+    """What stands in for the interpolator in a model without one: G(x_0, τ), whatever x_h is.
+
+    A time-conditioned forecaster reaches every lead by itself, G(x_0, τ) = F(x_0, h − τ): the rival "Dropout" of
+    arXiv 2306.01984.
+    """
+
+    forecaster: Forecaster
+
+    @property
+    def horizon(self) -> int:
+        """The forecaster's."""
+        return self.forecaster.horizon
+
+    def __call__(
+        self, initial: Tensor, x_horizon: Tensor, lead: Tensor, *, side: Tensor, dropout: Dropout | None = None
+    ) -> Tensor:
+        """As `Interpolator`."""
+        return self.forecaster(initial, self.horizon - lead, side=side, initial=initial, dropout=dropout)
+
+
+def make_interpolator(
+    network: Network | None, forecaster: Forecaster, form: OutputForm, *, beside: bool
+) -> Interpolator | DirectLeads:
+    """The interpolator of a network, or where there is none the forecaster in its stead."""
+    return DirectLeads(forecaster) if network is None else Interpolator(network, forecaster.horizon, form, beside)
 
 
 def forecaster_inputs(channels: int, static: int, conditioning: str) -> int:

@@ -16,7 +16,7 @@ from engine.datasets.base import Dataset, Run, missing_cells
 from engine.errors import DataError, RequestError
 from engine.loading import choose_device
 from engine.models import build_network, channels_last
-from engine.models.dynamics import Forecaster, Interpolator, OutputForm, Scaling
+from engine.models.dynamics import Forecaster, OutputForm, Scaling, make_interpolator
 from engine.models.presets import Preset, get_preset
 from engine.training.data import TrainingRuns, channel_statistics, to_tensors
 from engine.training.linear_inverse import synthetic_runs
@@ -114,7 +114,7 @@ def _folder(options: TrainingOptions) -> Path:
 
 def _prepare(
     options: TrainingOptions, device: torch.device
-) -> tuple[TrainingRuns, StageSetting, tuple[nn.Module, nn.Module]]:
+) -> tuple[TrainingRuns, StageSetting, tuple[nn.Module, nn.Module | None]]:
     dataset, preset = options.dataset, get_preset(options.dataset.name, options.preset)
     loaded = dataset.training_runs("train", folder=options.data, limit=options.runs)
     statistics = normalisation(dataset, preset, loaded, _folder(options))
@@ -154,12 +154,13 @@ def normalisation(
     return tuple(row[0] for row in rows), tuple(row[1] for row in rows)
 
 
-def build_pair(preset: Preset, device: torch.device) -> tuple[nn.Module, nn.Module]:
-    """The preset's two networks with random weights, channels last."""
+def build_pair(preset: Preset, device: torch.device) -> tuple[nn.Module, nn.Module | None]:
+    """The preset's networks with random weights, channels last: forecaster, and interpolator if it has one."""
     forecaster, interpolator = (
-        channels_last(build_network(spec.family, spec.config).to(device))
+        None if spec is None else channels_last(build_network(spec.family, spec.config).to(device))
         for spec in (preset.forecaster, preset.interpolator)
     )
+    assert forecaster is not None
     return forecaster, interpolator
 
 
@@ -167,23 +168,25 @@ def make_setting(
     dataset: Dataset,
     preset: Preset,
     runs: TrainingRuns,
-    networks: tuple[nn.Module, nn.Module],
+    networks: tuple[nn.Module, nn.Module | None],
     options: TrainingOptions,
 ) -> StageSetting:
     """The stage's loss setting around the two networks."""
     form = OutputForm(preset.output_form)
-    horizon = dataset.horizon
+    forecaster = Forecaster(
+        networks[0], dataset.horizon, form, preset.conditioning, preset.auxiliary_steps, preset.side_inputs
+    )
     return StageSetting(
         dataset,
         runs,
-        Forecaster(networks[0], horizon, form, preset.conditioning, preset.auxiliary_steps, preset.side_inputs),
-        Interpolator(networks[1], horizon, form, preset.side_inputs),
+        forecaster,
+        make_interpolator(networks[1], forecaster, form, beside=preset.side_inputs),
         options.batch,
         options.loss or STAGES[options.stage].default_loss,
     )
 
 
-def _load_earlier(options: TrainingOptions, forecaster: nn.Module, interpolator: nn.Module) -> None:
+def _load_earlier(options: TrainingOptions, forecaster: nn.Module, interpolator: nn.Module | None) -> None:
     stage, folder = STAGES[options.stage], _folder(options)
     wanted = [(name, folder / f"{name}.safetensors") for name in stage.needs]
     if stage.starts_from is not None and (first := folder / f"{stage.starts_from}.safetensors").exists():
@@ -191,7 +194,7 @@ def _load_earlier(options: TrainingOptions, forecaster: nn.Module, interpolator:
     for name, path in wanted:
         weights, _ = load_best(path)
         STAGES[name].network(forecaster, interpolator).load_state_dict(weights)
-    for network in (forecaster, interpolator):
+    for network in filter(None, (forecaster, interpolator)):
         network.requires_grad_(network is stage.network(forecaster, interpolator))
 
 

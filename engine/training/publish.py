@@ -6,13 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from engine.checkpoint import Defaults, ModelCard, NetworkCard, Normalization, save_checkpoint
 from engine.datasets.base import Dataset
 from engine.folders import checkpoints_dir
-from engine.models.presets import get_preset
+from engine.models.presets import NetworkSpec, Preset, get_preset
 from engine.training.loop import normalisation
 from engine.training.state import Counters, load_best, training_folder
+
+TITLES = {
+    "fast": "DYffusion, calibrated",
+    "published": "DYffusion, recipe of the paper",
+    "dropout": "Dropout, one network without interpolator",
+}
+"""What the page calls the models of a preset."""
 
 
 def publish(
@@ -20,7 +28,7 @@ def publish(
     preset: str,
     *,
     defaults: Defaults,
-    stage: str = "forecaster",
+    stage: str | None = None,
     interpolator_stage: str = "interpolator",
     folder: Path | None = None,
     notes: dict[str, Any] | None = None,
@@ -30,25 +38,28 @@ def publish(
 ) -> ModelCard:
     """Write checkpoints/<dataset>-<preset> from the training folder; returns the card.
 
-    `stage` says which forecaster to take, "forecaster" (stage two) or "direct", and `interpolator_stage` which
-    interpolator, "interpolator" (stage one) or "calibration". Raises DataError where a stage has not been trained.
+    `stage` says which forecaster to take, "forecaster" (stage two, the default) or "direct", or "dropout" in a preset
+    without interpolator; `interpolator_stage` which interpolator, "interpolator" (stage one) or "calibration".
+
+    Raises: DataError where a stage has not been trained.
     """
     folder = folder or training_folder(dataset.name, preset)
     wiring = get_preset(dataset.name, preset)
+    stage = stage or ("forecaster" if wiring.interpolator else "dropout")
     forecaster, forecaster_counters = load_best(folder / f"{stage}.safetensors")
-    interpolator, interpolator_counters = load_best(folder / f"{interpolator_stage}.safetensors")
+    interpolator, between = _interpolator(wiring, folder / f"{interpolator_stage}.safetensors")
     mean, std = normalisation(dataset, wiring, (), folder)
     climatology = None if dataset.calendar is None else dataset.background(dataset.training_runs("train", limit=1)[0])
     card = ModelCard(
         name=f"{dataset.name}-{preset}",
-        title=f"DYffusion ({preset})",
+        title=TITLES.get(preset, f"DYffusion ({preset})"),
         dataset=dataset.name,
         preset=preset,
         horizon=dataset.horizon,
         auxiliary_steps=wiring.auxiliary_steps,
         conditioning=wiring.conditioning,
         forecaster=NetworkCard(wiring.forecaster.family, dict(wiring.forecaster.config)),
-        interpolator=NetworkCard(wiring.interpolator.family, dict(wiring.interpolator.config)),
+        interpolator=_network_card(wiring.interpolator),
         normalization=Normalization(mean, std),
         output_form=wiring.output_form,
         side_inputs=wiring.side_inputs,
@@ -56,7 +67,7 @@ def publish(
         training={
             "date": date.today().isoformat(),
             "hardware": f"{platform.machine()}, {torch.get_num_threads()} threads, {_device_name()}",
-            "interpolator": {"stage": interpolator_stage, **_described(interpolator_counters)},
+            **({} if between is None else {"interpolator": {"stage": interpolator_stage, **_described(between)}}),
             "forecaster": {"stage": stage, **_described(forecaster_counters)},
             **({} if climatology is None else {"baseline": climatology.baseline}),
             **(notes or {}),
@@ -65,6 +76,15 @@ def publish(
     )
     target = target or checkpoints_dir() / card.name
     return save_checkpoint(target, card, forecaster, interpolator, background=climatology, half=half)
+
+
+def _network_card(spec: NetworkSpec | None) -> NetworkCard | None:
+    return None if spec is None else NetworkCard(spec.family, dict(spec.config))
+
+
+def _interpolator(wiring: Preset, path: Path) -> tuple[dict[str, Tensor], Counters | None]:
+    """The interpolator's weights and how far it was trained; nothing where the preset has none."""
+    return load_best(path) if wiring.interpolator else ({}, None)
 
 
 def _described(counters: Counters) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 "direct" trains the forecaster on true states inside the window, x_{t+i} -> x_{t+h}: a cheap start for stage two.
 "interpolator" is stage one; "forecaster" is stage two, on interpolated states, from the weights of "direct".
 "calibration" goes on with the interpolator between the initial state and forecast ends instead of true ones, so that
-the ensemble is reliable at every lead.
+the ensemble is reliable at every lead. "dropout" trains the rival without an interpolator.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,8 @@ from torch.nn import functional
 
 from engine import _score_kernels as kernels
 from engine.datasets.base import Dataset
-from engine.models.dynamics import Forecaster, Interpolator
+from engine.errors import RequestError
+from engine.models.dynamics import DirectLeads, Forecaster, Interpolator
 from engine.training.data import (
     TrainingRuns,
     Windows,
@@ -48,7 +49,7 @@ class StageSetting:
     dataset: Dataset
     runs: TrainingRuns
     forecaster: Forecaster
-    interpolator: Interpolator
+    interpolator: Interpolator | DirectLeads
     batch: int
     loss: str
 
@@ -84,16 +85,36 @@ def calibration_loss(setting: StageSetting, generator: torch.Generator) -> Tenso
 
 
 def sample_forecast(forecaster: Forecaster, windows: Windows) -> Tensor:
-    """F(x_t, 0) as the sampler calls it, with noise where the conditioning has noise."""
+    """F(x_t, 0) as the sampler calls it."""
     x = windows.initial
-    noise = torch.randn_like(x) if forecaster.conditioning == "data+noise" else None
-    return forecaster(x, torch.zeros(len(x), device=x.device), side=windows.side, initial=x, noise=noise)
+    lead = torch.zeros(len(x), device=x.device)
+    return forecaster(x, lead, side=windows.side, initial=x, noise=draw_noise(forecaster, x))
+
+
+def draw_noise(forecaster: Forecaster, x: Tensor) -> Tensor | None:
+    """Noise for a batch of states, from the global generator; None where the forecaster takes none."""
+    shape = forecaster.noise_shape(x.shape[1:])
+    return None if shape is None else torch.randn(len(x), *shape, device=x.device)
 
 
 def direct_loss(setting: StageSetting, generator: torch.Generator) -> Tensor:
     """Distance of F(x_{t+i}, i) from true states, dropout on, to x_{t+h}."""
     windows, lead, x = _forecast_batch(setting, generator)
     return _forecaster_distance(setting, windows, lead, x)
+
+
+def dropout_loss(setting: StageSetting, generator: torch.Generator) -> Tensor:
+    """The rival: distance of G(x_t, i), dropout on, to x_{t+i}, i ~ U{1 … h}, with the end of a window oversampled."""
+    windows, lead, target = _interpolator_batch(setting, generator)
+    at_end = (torch.rand(setting.batch, generator=generator) < LEAD_ZERO_OVERSAMPLING).to(target.device)
+    lead = torch.where(at_end, setting.forecaster.horizon, lead)
+    target = torch.where(at_end[:, None, None, None], windows.x_horizon, target)
+
+    def sample() -> Tensor:
+        ends = (windows.initial, windows.x_horizon)
+        return setting.interpolator(*ends, lead, side=windows.side, dropout=training_dropout)
+
+    return LOSSES[setting.loss](sample, target, windows.scored)
 
 
 def forecaster_loss(setting: StageSetting, generator: torch.Generator) -> Tensor:
@@ -123,10 +144,9 @@ def _with_auxiliary(setting: StageSetting, lead: Tensor, generator: torch.Genera
 
 def _forecaster_distance(setting: StageSetting, windows: Windows, lead: Tensor, x: Tensor) -> Tensor:
     """The loss of F at leads (b,); every sample has noise of its own where the conditioning has noise."""
-    noisy = setting.forecaster.conditioning == "data+noise"
 
     def sample() -> Tensor:
-        noise = torch.randn_like(x) if noisy else None
+        noise = draw_noise(setting.forecaster, x)
         return setting.forecaster(
             x, lead, side=windows.side, initial=windows.initial, noise=noise, dropout=training_dropout
         )
@@ -228,9 +248,12 @@ class Stage:
     needs: tuple[str, ...] = ()
     starts_from: str | None = None
 
-    def network(self, forecaster: nn.Module, interpolator: nn.Module) -> nn.Module:
-        """The network that this stage trains."""
-        return forecaster if self.trains == "forecaster" else interpolator
+    def network(self, forecaster: nn.Module, interpolator: nn.Module | None) -> nn.Module:
+        """The network that this stage trains. Raises RequestError in a preset without it."""
+        network = forecaster if self.trains == "forecaster" else interpolator
+        if network is None:
+            raise RequestError("This preset has no interpolator: train it with --stage dropout.")
+        return network
 
 
 STAGES: dict[str, Stage] = {
@@ -238,4 +261,5 @@ STAGES: dict[str, Stage] = {
     "interpolator": Stage(interpolator_loss, "mse", "interpolator"),
     "forecaster": Stage(forecaster_loss, "l1", "forecaster", needs=("interpolator",), starts_from="direct"),
     "calibration": Stage(calibration_loss, "crps", "interpolator", needs=("direct", "interpolator")),
+    "dropout": Stage(dropout_loss, "mse", "forecaster"),
 }

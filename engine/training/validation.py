@@ -4,12 +4,11 @@ import torch
 from torch import Tensor
 
 from engine import _score_kernels as kernels
-from engine.models.dynamics import Interpolator
 from engine.noise import MemberNoise, parse_coupling
 from engine.sampling import cold_sampling
 from engine.schedules import parse_schedule
 from engine.training.data import TrainingRuns, Windows, windows_at
-from engine.training.stages import SCALES, StageSetting, pooled, sample_forecast, training_dropout
+from engine.training.stages import SCALES, StageSetting, draw_noise, pooled, sample_forecast, training_dropout
 from engine.window import Pair, WindowSetting, bind
 
 MEMBERS = 4
@@ -24,10 +23,9 @@ def validate_direct(setting: StageSetting, runs: TrainingRuns) -> float:
     windows = _windows(setting, runs, horizon)
     x = windows.initial
     lead = torch.zeros(len(x), device=x.device)
-    noisy = forecaster.conditioning == "data+noise"
 
     def member() -> Tensor:
-        noise = torch.randn_like(x) if noisy else None
+        noise = draw_noise(forecaster, x)
         return forecaster(x, lead, side=windows.side, initial=x, noise=noise, dropout=training_dropout)
 
     return _mean_crps(setting, torch.stack([member() for _ in range(MEMBERS)]), windows.x_horizon, windows.scored)
@@ -35,11 +33,21 @@ def validate_direct(setting: StageSetting, runs: TrainingRuns) -> float:
 
 def validate_interpolator(setting: StageSetting, runs: TrainingRuns) -> float:
     """CRPS of I with dropout at three leads of windows spread over the runs."""
-    interpolator: Interpolator = setting.interpolator
-    horizon = interpolator.horizon
-    windows = _windows(setting, runs, horizon)
+    horizon = setting.interpolator.horizon
+    return _validate_leads(setting, runs, {1, horizon // 2, horizon - 1} - {0})
+
+
+def validate_dropout(setting: StageSetting, runs: TrainingRuns) -> float:
+    """CRPS of G with dropout at three leads, the horizon among them, from starts spread over the runs."""
+    horizon = setting.forecaster.horizon
+    return _validate_leads(setting, runs, {max(1, horizon // 4), max(1, horizon // 2), horizon})
+
+
+def _validate_leads(setting: StageSetting, runs: TrainingRuns, leads: set[int]) -> float:
+    interpolator = setting.interpolator
+    windows = _windows(setting, runs, interpolator.horizon)
     scores = []
-    for lead in sorted({1, horizon // 2, horizon - 1} - {0}):
+    for lead in sorted(leads):
         times = torch.full((len(windows.run),), float(lead), device=runs.states.device)
         ends = (windows.initial, windows.x_horizon)
         members = [interpolator(*ends, times, side=windows.side, dropout=training_dropout) for _ in range(MEMBERS)]
@@ -123,4 +131,5 @@ VALIDATIONS = {
     "interpolator": validate_interpolator,
     "forecaster": validate_forecast,
     "calibration": validate_calibration,
+    "dropout": validate_dropout,
 }

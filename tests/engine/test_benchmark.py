@@ -22,7 +22,7 @@ from engine.benchmark import (
 from engine.commands import benchmark
 from engine.errors import RequestError
 from engine.member_windows import Plan
-from engine.models.dynamics import Network
+from engine.models.dynamics import Interpolator, Network
 from engine.models.layers import Dropout
 from engine.requests import ForecastRequest, resolve
 from engine.window import Pair
@@ -74,6 +74,7 @@ def test_counted_calls_are_those_that_the_networks_receive(mesh: ForecastRequest
 
     pair = plain_pair(request.model)
     forecaster = replace(pair.forecaster, network=counted("forecaster", pair.forecaster.network))
+    assert isinstance(pair.interpolator, Interpolator)
     interpolator = replace(pair.interpolator, network=counted("interpolator", pair.interpolator.network))
     plain_forecast(plan_of(request), replace(pair, forecaster=forecaster, interpolator=interpolator))
     calls = count_calls(request)

@@ -11,6 +11,7 @@ from engine.errors import CheckpointError, RequestError
 from engine.models import FAMILIES, build_network
 from engine.models.dynamics import (
     OUTPUT_FORMS,
+    DirectLeads,
     Forecaster,
     Interpolator,
     OutputForm,
@@ -88,15 +89,29 @@ def test_conditioning_hands_the_network_the_initial_state_blurred_as_stated() ->
         return one(inputs, time, dropout)
 
     noise, lead = torch.randn_like(X), torch.tensor([0.0, 3.0])
-    for conditioning in ("none", "data", "data+noise"):
+    for conditioning in ("none", "data", "data+noise", "noise"):
         forecaster = Forecaster(spy, 4, OutputForm("linear"), conditioning)
         forecaster(X, lead, side=SIDE, initial=Y, noise=noise)
-    assert [inputs.shape[1] for inputs in seen] == [4, 7, 7]
+    assert [inputs.shape[1] for inputs in seen] == [4, 7, 7, 7]
     torch.testing.assert_close(seen[1][:, 3:6], Y)
     torch.testing.assert_close(seen[2][0, 3:6], noise[0])  # lead 0: pure noise
     torch.testing.assert_close(seen[2][1, 3:6], Y[1])  # last trained lead: no noise
+    torch.testing.assert_close(seen[3][:, 3:6], noise)  # as strong at every lead
+    with pytest.raises(ValueError, match="'noise' needs noise"):
+        Forecaster(spy, 4, OutputForm("linear"), "noise")(X, lead, side=SIDE)
     with pytest.raises(ValueError, match="initial"):
         Forecaster(spy, 4, OutputForm("linear"), "data")(X, lead, side=SIDE)
+
+
+def test_a_model_without_interpolator_reaches_every_lead_with_its_forecaster() -> None:
+    def remaining(inputs: Tensor, time: Tensor, dropout: Dropout | None) -> Tensor:
+        return time.view(-1, 1, 1, 1).expand_as(X)
+
+    leads = DirectLeads(Forecaster(remaining, 8, OutputForm("absolute")))
+    out = leads(X, torch.full_like(X, torch.nan), torch.tensor([1.0, 6.0]), side=SIDE)
+    assert leads.horizon == 8
+    assert out[0].unique().item() == 7  # the forecaster's time is that of its window: 7 of 8 have passed
+    assert out[1].unique().item() == 2
 
 
 def test_the_noise_level_follows_the_trained_diffusion_step() -> None:
@@ -123,7 +138,7 @@ def test_every_preset_builds_for_its_data_set(owner: tuple[str, str]) -> None:
     assert preset.output_form in OUTPUT_FORMS
     for spec, inputs in (
         (preset.forecaster, forecaster_inputs(channels, side, preset.conditioning)),
-        (preset.interpolator, interpolator_inputs(channels, side)),
+        *([(preset.interpolator, interpolator_inputs(channels, side))] if preset.interpolator else []),
     ):
         assert spec.family in FAMILIES
         assert spec.config["in_channels"] == inputs
@@ -132,7 +147,7 @@ def test_every_preset_builds_for_its_data_set(owner: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize("name", ["navier-stokes", "spring-mesh"])
 def test_fast_networks_are_stateless_and_treat_samples_alone(name: str) -> None:
-    spec = PRESETS[name, "fast"].forecaster
+    spec = PRESETS[name, "published"].forecaster
     torch.manual_seed(0)
     network = build_network(spec.family, spec.config)
     for parameter in network.parameters():
@@ -150,6 +165,7 @@ def test_fast_networks_are_stateless_and_treat_samples_alone(name: str) -> None:
 @pytest.mark.parametrize("name", ["navier-stokes", "spring-mesh"])
 def test_fast_networks_number_their_dropout_sites_in_order(name: str) -> None:
     spec = PRESETS[name, "fast"].interpolator
+    assert spec is not None
     sites: list[int] = []
 
     def note(x: Tensor, rate: float, site: int) -> Tensor:

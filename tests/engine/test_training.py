@@ -14,6 +14,7 @@ from engine.datasets.simulated import load_simulated
 from engine.errors import DataError, RequestError
 from engine.forecasting import ForecastRequest, forecast
 from engine.models.dynamics import Scaling
+from engine.requests import calls_per_member
 from engine.simulators.generate import generate
 from engine.training.data import channel_statistics, draw_windows, mirror_states, to_tensors
 from engine.training.loop import TrainingOptions, train
@@ -57,6 +58,27 @@ def test_every_stage_trains_and_the_pair_is_published_and_forecasts(options: Tra
         torch.testing.assert_close(loaded.forecaster[name], tensor, rtol=1e-3, atol=1e-6)  # half precision
     result = forecast(ForecastRequest("spring-mesh", model=str(tmp_path / "made")))
     assert np.isfinite(result.q_x.values).all()
+
+
+def test_the_rival_without_interpolator_trains_and_its_dropout_makes_the_ensemble(
+    options: TrainingOptions, tmp_path: Path
+) -> None:
+    options = replace(options, preset="dropout", stage="dropout")
+    assert np.isfinite(list(train(options))[-1].loss)
+    with pytest.raises(RequestError, match="--stage dropout"):
+        train(replace(options, stage="interpolator"))
+    defaults = Defaults(134, 3, "0", "cold", "forecast", "window", False, "fp32")
+    card = publish(DATASET, "dropout", defaults=defaults, folder=tmp_path, target=tmp_path / "made")
+    assert card.method == "dropout"
+    assert "interpolator" not in card.training
+    request = ForecastRequest("spring-mesh", model=str(tmp_path / "made"))
+    result = forecast(request)
+    assert (result.q_x.std("member").isel(y=slice(0, 8)).max(("y", "x")) > 0).all()
+    alone = forecast(replace(request, members=2, steps=20))
+    np.testing.assert_allclose(alone.p_y, result.p_y.isel(member=slice(2), lead=slice(20)), atol=1e-5)
+    assert calls_per_member(request) == 134
+    with pytest.raises(RequestError, match="ask for schedule 0"):
+        forecast(replace(request, schedule="0,67"))
 
 
 @pytest.mark.parametrize("loss", ["mse", "l1", "crps"])

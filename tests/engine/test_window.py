@@ -1,5 +1,7 @@
 """A bound window: exact ends, one batch for two leads, masks keyed by what they belong to, boundaries."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from engine.datasets import DATASETS, get_dataset
 from engine.loading import load_pair
 from engine.noise import MemberNoise, parse_coupling
 from engine.window import WindowForecaster, WindowInterpolator, WindowSetting, bind
+from tests.engine.conftest import save_small_checkpoint
 
 BUNDLED = tuple(name for name in DATASETS if name != "sst-daily")  # whose data the user fetches
 
@@ -70,6 +73,17 @@ def test_couplings_share_masks_within_a_step_within_a_window_or_not_at_all(mesh_
         shared_across[coupling] = torch.equal(second, later)
     assert shared_within == {"independent": False, "step": True, "window": True}
     assert shared_across == {"independent": False, "step": False, "window": True}
+
+
+def test_a_forecaster_s_noise_is_drawn_anew_or_frozen_over_the_window(tmp_path: Path) -> None:
+    repeats = {}
+    for conditioning in ("data+noise", "noise"):
+        model = save_small_checkpoint(tmp_path / conditioning, "spring-mesh", conditioning=conditioning)
+        for coupling in ("independent", "step", "window"):
+            forecast, interpolate = bound(model, coupling)
+            x = interpolate.setting.initial
+            repeats[conditioning, coupling] = torch.equal(forecast(x, 0.0), forecast(x, 0.0))
+    assert [key for key, same in repeats.items() if same] == [("noise", "window")]
 
 
 @pytest.mark.parametrize("name", DATASETS)

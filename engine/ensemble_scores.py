@@ -1,0 +1,104 @@
+"""All scores of one ensemble in a single pass over its members: arrays in, averages over cells out.
+
+Evaluations use this, as `engine.scores` would sort and copy the members anew for every score.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from engine.errors import RequestError
+
+BLOCK = 1_000_000
+"""Values that are worked on at once: few enough to stay near the processor."""
+
+
+@dataclass(frozen=True, eq=False)
+class EnsembleScores:
+    """Averages over cells, float64 (lead,), and the ranks of the truth.
+
+    `crps` and `variance` are the fair and corrected forms, NaN of one member; `crps_biased` and `variance_biased` those
+    of the DYffusion paper; `rank_counts` (lead, M + 1) says in how many cells the truth has each rank.
+    """
+
+    crps: np.ndarray
+    crps_biased: np.ndarray
+    mse: np.ndarray
+    variance: np.ndarray
+    variance_biased: np.ndarray
+    rank_counts: np.ndarray
+
+
+def labelled(
+    parts: Sequence[EnsembleScores], leads: Sequence[float] | np.ndarray, channels: Sequence[str]
+) -> xr.Dataset:
+    """The scores of every channel with their names: dims (lead, channel), the ranks' one more, `rank` from 1 on."""
+    fields = {
+        name: (("lead", "channel"), np.stack([getattr(part, name) for part in parts], axis=1))
+        for name in ("crps", "crps_biased", "mse", "variance", "variance_biased")
+    }
+    ranks = np.stack([part.rank_counts for part in parts], axis=1)
+    coordinates = {"lead": leads, "channel": channels, "rank": np.arange(1, ranks.shape[-1] + 1)}
+    return xr.Dataset({**fields, "rank_counts": (("lead", "channel", "rank"), ranks)}, coordinates)
+
+
+def ensemble_scores(members: np.ndarray, truth: np.ndarray, *, seed: int = 0) -> EnsembleScores:
+    """Score members (M, lead, cell) against the truth (lead, cell), in the precision of the members.
+
+    Where the truth equals members its rank is drawn evenly among the tied ones, reproducibly by `seed`.
+
+    Raises: RequestError if there is no member or the shapes do not fit.
+
+    Source: Zamo & Naveau 2018 (doi:10.1007/s11004-017-9709-7), Fortin et al. 2014 (doi:10.1175/JHM-D-14-0008.1),
+    Hamill 2001 (doi:10.1175/1520-0493(2001)129<0550:IORHFV>2.0.CO;2).
+    """
+    count = len(members)
+    if count == 0 or members.shape[1:] != truth.shape:
+        raise RequestError(f"Members {members.shape} cannot be scored against a truth {truth.shape}.")
+    leads, cells = truth.shape
+    random = np.random.default_rng(seed)
+    at_once = max(1, BLOCK // (count * cells))
+    parts = [
+        _block(members[:, first : first + at_once], truth[first : first + at_once], random)
+        for first in range(0, leads, at_once)
+    ]
+    error, distance, mse, variance, ranks = (np.concatenate(column) for column in zip(*parts, strict=True))
+    several = count > 1
+    return EnsembleScores(
+        crps=error - distance if several else error * np.nan,
+        crps_biased=error - distance * (count - 1) / count,
+        mse=mse,
+        variance=variance * ((count + 1) / (count - 1) if several else np.nan),
+        variance_biased=variance,
+        rank_counts=ranks,
+    )
+
+
+def _block(members: np.ndarray, truth: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """Mean error of members, half their mean distance, squared error of their mean, their variance; and the ranks."""
+    distance = members - truth
+    below, ties = np.count_nonzero(distance < 0, axis=0), np.count_nonzero(distance == 0, axis=0)
+    if ties.any():
+        below = below + np.floor(random.random(ties.shape) * (ties + 1)).astype(below.dtype)
+    error = np.abs(distance).mean(axis=0)
+    distance.sort(axis=0)  # of distances: rounding does not grow with how far the values are from 0
+    mean = distance.mean(axis=0)
+    half = np.tensordot(_order_weights(len(members), distance.dtype), distance, axes=1)
+    variance = ((distance - mean) ** 2).mean(axis=0)
+    averages = (field.mean(axis=-1, dtype=np.float64) for field in (error, half, mean**2, variance))
+    return (*averages, _counted(below, len(members) + 1))
+
+
+def _order_weights(count: int, kind: np.dtype) -> np.ndarray:
+    """Weights of sorted members whose sum is half the mean distance between two different ones."""
+    ranks = np.arange(1, count + 1)
+    weights: np.ndarray = ((2 * ranks - count - 1) / max(count * (count - 1), 1)).astype(kind)
+    return weights
+
+
+def _counted(ranks: np.ndarray, bins: int) -> np.ndarray:
+    """How often each rank occurs in every row: (lead, cell) to (lead, bins)."""
+    rows = np.arange(len(ranks))[:, None] * bins
+    return np.bincount((ranks + rows).ravel(), minlength=len(ranks) * bins).reshape(len(ranks), bins)
