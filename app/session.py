@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from app.backend import Backend, Shown, complaint
-from app.controls import request_from_query, request_to_query
+from app.link import request_from_query, request_to_query
 from app.summary import Summary
 from engine.datasets.base import OWN
 from engine.errors import EngineError, RequestError

@@ -1,10 +1,13 @@
-"""Times and places as a person writes them."""
+"""Times, places and models as a person writes them."""
 
 import re
 
+from app.plain_text import plain
+from engine.checkpoint import load_card
 from engine.datasets import Dataset
 from engine.datasets.base import OWN
 from engine.datasets.calendar import Calendar
+from engine.errors import CheckpointError
 
 MONTHS = (
     "January",
@@ -20,6 +23,12 @@ MONTHS = (
     "November",
     "December",
 )
+PRESET_NOTES = {
+    "fast": "the default, trained for reliable ensembles and quick enough to play with",
+    "published": "the recipe of the DYffusion paper, whose only randomness is the interpolator's dropout",
+    "dropout": "the rival: one network asked for every lead by itself, its dropout left on",
+    "paper": "the networks of the DYffusion paper at their full size",
+}
 
 
 def run_title(run: str) -> str:
@@ -72,3 +81,23 @@ def longitude_title(degrees: float) -> str:
     if wrapped in (-180, 0):
         return f"{abs(wrapped):g}°"
     return f"{abs(round(wrapped, 6)):g}°{'E' if wrapped > 0 else 'W'}"
+
+
+def model_title(name: str) -> str:
+    """A model as the picker names it."""
+    try:
+        return load_card(name).title
+    except CheckpointError:  # it is named in the link and not on this machine
+        return name
+
+
+def models_help(first: str, names: tuple[str, ...]) -> str:
+    """Help that begins with a sentence and says what each of some models is."""
+    lines = [first]
+    for name in names:
+        try:
+            card = load_card(name)
+        except CheckpointError:
+            continue
+        lines.append(f"- **{plain(card.title)}**: {PRESET_NOTES.get(card.preset, plain(card.name))}.")
+    return "\n".join(lines)

@@ -68,8 +68,7 @@ class WindowForecaster:
     """F of one window: (x at lead i, i) -> x at the horizon, boundary conditions imposed.
 
     It counts its calls: they follow one another, so the count names the x_h that the interpolator is given, whatever
-    the batching. F's noise is drawn for every call; where the coupling is of the window, noise that is equally strong
-    at every lead is drawn once.
+    the batching. F's noise is drawn for every call.
     """
 
     model: Pair
@@ -98,9 +97,7 @@ class WindowForecaster:
         shape = forecaster.noise_shape(x.shape[1:])
         if shape is None:
             return None
-        frozen = forecaster.conditioning == "noise" and self.coupling.shared == "window"
-        drawn = self.noise.normal("condition" if frozen else f"condition/{self.calls}", shape)
-        return _network_input(drawn, self.model)
+        return _network_input(self.noise.normal(f"condition/{self.calls}", shape), self.model)
 
     def _dropout(self) -> Dropout | None:
         if not isinstance(self.model.interpolator, DirectLeads):

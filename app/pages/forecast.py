@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app import controls, downloads, session, wording
+from app import controls, downloads, sampler, session, wording
 from app.backend import Shown, run_of
 from app.notes import guarded
 from app.plain_text import plain
@@ -95,7 +95,7 @@ def sidebar(dataset: Dataset) -> tuple[ResolvedRequest | None, ResolvedRequest]:
     return request, given
 
 
-def draw_schedule(schedule: Schedule, window: controls.Window) -> None:
+def draw_schedule(schedule: Schedule, window: sampler.Window) -> None:
     """The schedule's leads on the time axis of a window."""
     st.plotly_chart(schedule_chart(schedule, window.auxiliary_steps), key="schedule-ticks", config=QUIET)
 
@@ -168,7 +168,7 @@ def heading(shown: Shown, request: ResolvedRequest | None) -> None:
         *start_words(shown.summary, said["init"], said["steps"], f"{said['members']} members"),
         *sampling_words(said),
         f"seed {said['seed']}",
-        plain(controls.model_title(said["model"])),
+        plain(wording.model_title(said["model"])),
     ]
     if shown.seconds is not None:
         words.append(f"{shown.seconds:.1f} s")
@@ -181,7 +181,7 @@ def sampling_words(said: dict[str, Any]) -> list[str]:
     """How the windows of a forecast were sampled; with schedule 0 there are no steps, and so no sampler."""
     if said["schedule"] == "0":
         return ["one forecaster call per window"]
-    noise = [] if said["noise"] == "independent" else [controls.noise_words(said["noise"])]
+    noise = [] if said["noise"] == "independent" else [sampler.noise_words(said["noise"])]
     return [", ".join([said["schedule"], said["solver"], *noise, *(["refined"] if said["refine"] else [])])]
 
 

@@ -117,7 +117,7 @@ def setting_chart(dots: Dots, ratio: np.ndarray, *, unit: str) -> go.Figure:
     )
 
 
-def front_chart(series: tuple[Dots, ...], front: Dots, chosen: Dots | None) -> go.Figure:
+def front_chart(series: tuple[Dots, ...], front: Dots, chosen: Dots | None, *, y_title: str) -> go.Figure:
     """Skill against cost: measured ways to sample, the line of those that none beats, and the default."""
     figure = go.Figure()
     order = np.argsort(front.x, kind="stable")
@@ -140,7 +140,7 @@ def front_chart(series: tuple[Dots, ...], front: Dots, chosen: Dots | None) -> g
             marker={"symbol": "circle-open", "size": 17, "color": RED, "line": {"width": 2}},
             hoverinfo="skip",
         )
-    figure = _arranged(figure, x_title="network calls per member and window", y_title="fair CRPS")
+    figure = _arranged(figure, x_title="network calls per member and window", y_title=y_title)
     figure.update_layout(height=360)
     _round_ticks(figure, np.concatenate([dots.x for dots in series]))
     return _stretched(figure, series)

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 
 HELP = "score every checkpoint on its test data into checkpoints/scorecard.csv, or render the README's tables from it"
 
+SPLITS = ("test", "ood")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the verb."""
     parser.add_argument("--dataset", nargs="+", metavar="NAME", help="data sets (default: all whose data are here)")
     parser.add_argument("--model", nargs="+", metavar="NAME", help="checkpoints (default: all of the data sets)")
+    parser.add_argument("--split", nargs="+", choices=SPLITS, default=SPLITS, help="which parts of the data to score")
     parser.add_argument("--members", type=int, default=20)
+    parser.add_argument("--precision", help="fp32 or bf16 (default: the model's own)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs", type=int, default=20, help="generated runs of a split to score, where they are there")
     parser.add_argument("--bundled", action="store_true", help="score the bundled runs, not generated ones")
@@ -94,7 +98,11 @@ def _score_dataset(dataset: "Dataset", models: Sequence[str], arguments: argpars
     from engine.evaluation import evaluate
     from engine.scorecard import Scored, keep_for_pairs, model_rows, renew_paired, renew_scorecard
 
-    splits = ("test",) if dataset.calendar is not None else ("test", "ood")
+    there = SPLITS if dataset.calendar is None else ("test",)
+    splits = [split for split in there if split in arguments.split]
+    if not splits:
+        print(f"{dataset.name} has no {' or '.join(arguments.split)} split")
+        return
     chosen = {split: split_runs(dataset, split, runs=arguments.runs, bundled=arguments.bundled) for split in splits}
     _score_baselines(dataset, chosen)
     for model in models:
@@ -136,15 +144,18 @@ def _score_baselines(dataset: "Dataset", chosen: dict[str, tuple[list["Run"], st
 def _request(dataset: "Dataset", model: str, arguments: argparse.Namespace) -> tuple["ResolvedRequest", str]:
     from engine.requests import ForecastRequest, card_of, resolve
 
-    request = ForecastRequest(dataset.name, model=model, members=arguments.members, seed=arguments.seed)
+    request = ForecastRequest(
+        dataset.name, model=model, members=arguments.members, seed=arguments.seed, precision=arguments.precision
+    )
     return resolve(request), card_of(request).method
 
 
 def _in_words(request: "ResolvedRequest", method: str) -> str:
+    precision = "" if request.precision == "fp32" else f", {request.precision}"
     if method == "dropout":
-        return "one call a lead"
+        return f"one call a lead{precision}"
     solver = "" if request.solver == "cold" else f", {request.solver}"
-    return f"{request.schedule}, {request.noise}{solver}{', refined' if request.refine else ''}"
+    return f"{request.schedule}, {request.noise}{solver}{', refined' if request.refine else ''}{precision}"
 
 
 def _forecaster(request: "ResolvedRequest", arguments: argparse.Namespace) -> "RunForecast":

@@ -17,7 +17,7 @@ from engine.schedules import diffusion_step_of
 
 Network = Callable[[Tensor, Tensor, Dropout | None], Tensor]
 
-CONDITIONINGS = ("none", "data", "data+noise", "noise")
+CONDITIONINGS = ("none", "data", "data+noise")
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,8 +101,8 @@ class Forecaster:
     """F(x, i): from the state at lead i to the state at the horizon.
 
     conditioning: what F sees beside the state. "data" is the window's initial state; "data+noise" blends it with a
-    field of noise that fades along the leads (arXiv 2306.01984); "noise" is a field of noise alone, equally strong at
-    every lead. side_inputs: whether the network sees what the data set offers beside states.
+    field of noise that fades along the leads (arXiv 2306.01984). side_inputs: whether the network sees what the data
+    set offers beside states.
     """
 
     network: Network
@@ -136,26 +136,19 @@ class Forecaster:
 
     def noise_shape(self, state: Sequence[int]) -> tuple[int, ...] | None:
         """Shape of one sample's noise, for states (channel, y, x); None where F is deterministic."""
-        return tuple(state) if self.conditioning in ("data+noise", "noise") else None
+        return tuple(state) if self.conditioning == "data+noise" else None
 
     def _condition(self, lead: Tensor, initial: Tensor | None, noise: Tensor | None) -> list[Tensor]:
         if self.conditioning == "none":
             return []
-        if self.conditioning == "noise":
-            return [_given(noise, self.conditioning)]
         if initial is None:
             raise ValueError(f"The conditioning {self.conditioning!r} needs the initial state.")
         if self.conditioning == "data":
             return [initial]
-        noise = _given(noise, self.conditioning)
+        if noise is None:
+            raise ValueError(f"The conditioning {self.conditioning!r} needs noise.")
         kept = noise_level(lead, self.horizon, self.auxiliary_steps).view(-1, 1, 1, 1).to(initial.dtype)
         return [kept * initial + (1 - kept) * noise]
-
-
-def _given(noise: Tensor | None, conditioning: str) -> Tensor:
-    if noise is None:
-        raise ValueError(f"The conditioning {conditioning!r} needs noise.")
-    return noise
 
 
 def noise_level(lead: Tensor, horizon: int, auxiliary_steps: int) -> Tensor:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from engine.errors import RequestError
 
-Conditioning = Literal["none", "data", "data+noise", "noise"]
+Conditioning = Literal["none", "data", "data+noise"]
 OutputFormName = Literal["absolute", "linear", "root"]
 
 
@@ -62,7 +62,10 @@ PRESETS: dict[tuple[str, str], Preset] = {
         normalised=True,
     ),
     ("navier-stokes", "dropout"): Preset(
-        NetworkSpec("unet", {"in_channels": 5, **_FLOW_FAST}), None, output_form="root", normalised=True
+        NetworkSpec("unet", {"in_channels": 5, **_FLOW_FAST, "dropout": 0.3}),
+        None,
+        output_form="root",
+        normalised=True,
     ),
     ("spring-mesh", "fast"): Preset(
         NetworkSpec("convnet", {"in_channels": 9, **_MESH_FAST, "dropout": 0.0}),  # its noise is an input
@@ -115,6 +118,18 @@ PRESETS: dict[tuple[str, str], Preset] = {
         normalised=True,
         conditioning="data+noise",
         auxiliary_steps=25,
+    ),
+    ("sst-daily", "dropout"): Preset(
+        NetworkSpec("unet", {"in_channels": 6, **_DAILY_FAST, "dropout": 0.4}),
+        None,
+        output_form="root",
+        normalised=True,
+    ),
+    ("sst-monthly", "dropout"): Preset(
+        NetworkSpec("unet", {"in_channels": 6, **_MONTHLY_FAST, "dropout": 0.4}),
+        None,
+        output_form="root",
+        normalised=True,
     ),
     ("sst-monthly", "fast"): Preset(
         NetworkSpec("unet", {"in_channels": 7, **_MONTHLY_FAST, "dropout": 0.0}),  # its noise is an input

@@ -26,8 +26,11 @@ from engine.training.data import (
     mirror_states,
 )
 
-LEAD_ZERO_OVERSAMPLING = 0.15
+LEAD_ZERO_OVERSAMPLING = 0.5
 """Extra share of lead 0 in the forecaster's batches: one lead of h, but the hardest and the start of every window."""
+
+END_OVERSAMPLING = 0.15
+"""Extra share of the horizon in the batches of the rival: its forecasts go on from there."""
 
 TRUE_STATE_SHARE = 0.25
 """Share of stage two that keeps true states, so that the forecaster does not forget them."""
@@ -106,7 +109,7 @@ def direct_loss(setting: StageSetting, generator: torch.Generator) -> Tensor:
 def dropout_loss(setting: StageSetting, generator: torch.Generator) -> Tensor:
     """The rival: distance of G(x_t, i), dropout on, to x_{t+i}, i ~ U{1 … h}, with the end of a window oversampled."""
     windows, lead, target = _interpolator_batch(setting, generator)
-    at_end = (torch.rand(setting.batch, generator=generator) < LEAD_ZERO_OVERSAMPLING).to(target.device)
+    at_end = (torch.rand(setting.batch, generator=generator) < END_OVERSAMPLING).to(target.device)
     lead = torch.where(at_end, setting.forecaster.horizon, lead)
     target = torch.where(at_end[:, None, None, None], windows.x_horizon, target)
 

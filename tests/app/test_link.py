@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from app.backend import Window
-from app.controls import neighbour, request_from_query, request_to_query, schedule_presets
+from app.controls import neighbour
+from app.link import request_from_query, request_to_query
+from app.sampler import schedule_presets
 from engine.datasets import DATASETS, get_dataset
 from engine.datasets.base import InitialCondition
 from engine.errors import CheckpointError, RequestError

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.backend import Backend
-from app.controls import CUSTOM
+from app.sampler import CUSTOM
 from engine.errors import DataError
 from tests.app.conftest import Open
 from tests.app.fakes import FakeEngine

@@ -203,7 +203,7 @@ def test_everything_that_can_change_a_number_changes_the_key(mesh: ForecastReque
 
 def test_every_conditioning_runs(tmp_path: Path) -> None:
     ends = []
-    conditionings: tuple[Conditioning, ...] = ("none", "data", "data+noise", "noise")
+    conditionings: tuple[Conditioning, ...] = ("none", "data", "data+noise")
     for conditioning in conditionings:
         model = save_small_checkpoint(tmp_path / conditioning, "spring-mesh", conditioning=conditioning)
         result = forecast(ForecastRequest("spring-mesh", model=model, members=2))
@@ -211,7 +211,6 @@ def test_every_conditioning_runs(tmp_path: Path) -> None:
         ends.append(values(result)[:, -1])
     assert not np.allclose(ends[0], ends[1])
     assert not np.allclose(ends[1], ends[2])
-    assert not np.allclose(ends[2], ends[3])
 
 
 def test_truth_has_the_forecast_s_leads_and_knows_fractional_ones(flow: ForecastRequest) -> None:

@@ -75,15 +75,12 @@ def test_couplings_share_masks_within_a_step_within_a_window_or_not_at_all(mesh_
     assert shared_across == {"independent": False, "step": False, "window": True}
 
 
-def test_a_forecaster_s_noise_is_drawn_anew_or_frozen_over_the_window(tmp_path: Path) -> None:
-    repeats = {}
-    for conditioning in ("data+noise", "noise"):
-        model = save_small_checkpoint(tmp_path / conditioning, "spring-mesh", conditioning=conditioning)
-        for coupling in ("independent", "step", "window"):
-            forecast, interpolate = bound(model, coupling)
-            x = interpolate.setting.initial
-            repeats[conditioning, coupling] = torch.equal(forecast(x, 0.0), forecast(x, 0.0))
-    assert [key for key, same in repeats.items() if same] == [("noise", "window")]
+def test_a_forecaster_s_noise_is_drawn_anew_for_every_call(tmp_path: Path) -> None:
+    model = save_small_checkpoint(tmp_path / "noisy", "spring-mesh", conditioning="data+noise")
+    for coupling in ("independent", "step", "window"):
+        forecast, interpolate = bound(model, coupling)
+        x = interpolate.setting.initial
+        assert not torch.equal(forecast(x, 0.0), forecast(x, 0.0))
 
 
 @pytest.mark.parametrize("name", DATASETS)

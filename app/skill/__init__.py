@@ -1,0 +1,1 @@
+"""The parts of the page about skill: the score card, the experiments, and skill against cost."""
