@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import streamlit as st
@@ -43,7 +44,7 @@ HELP = {
 }
 
 
-def dataset_control(name: str) -> str:
+def dataset_control(name: str, *, width: int | Literal["stretch"] = "stretch") -> str:
     """Pick a data set; returns its name."""
     names = list(DATASETS)
     return st.selectbox(
@@ -53,6 +54,7 @@ def dataset_control(name: str) -> str:
         key="dataset",
         format_func=lambda each: DATASETS[each].title.partition(":")[0],
         help=HELP["dataset"],
+        width=width,
     )
 
 

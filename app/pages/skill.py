@@ -23,11 +23,12 @@ from engine.errors import EngineError
 def show() -> None:
     """The page, top to bottom."""
     st.markdown("# Skill")
-    link = st.query_params.to_dict()
+    visit, link = session.visit(), st.query_params.to_dict()
     with complaint():
         get_dataset(link.get("dataset", next(iter(DATASETS))))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        dataset = dataset_control()
+        visit.dataset = controls.dataset_control(visit.dataset, width=240)
+        dataset = get_dataset(visit.dataset)
         place = st.container(width="content")
     link = link if link.get("dataset", dataset.name) == dataset.name else {}  # else it is of the data set before
     quantity = model = None
@@ -44,14 +45,16 @@ def show() -> None:
 def why(dataset: Dataset, link: dict[str, str]) -> str | None:
     """The experiments with a model and its skill against cost; returns the model."""
     names = list_checkpoints(dataset.name)
-    st.markdown("## Why it is what it is")
+    st.markdown("### Why it is what it is")
     if not names:
-        nothing_yet("There is no trained model of this data set yet", f"python -m engine train {dataset.name}")
+        nothing_yet(
+            "There is no trained model of this data set yet. To train one", f"python -m engine train {dataset.name}"
+        )
         return None
     model = model_control(dataset, names, link)
     with complaint():
         ablations(dataset, model)
-    st.markdown("## Skill against cost")
+    st.markdown("### Skill against cost")
     with complaint():
         front(dataset, model)
     return model
@@ -64,22 +67,6 @@ def complaint() -> Iterator[None]:
         yield
     except EngineError as error:
         st.error(plain(str(error)))
-
-
-def dataset_control() -> Dataset:
-    """Pick a data set; the other pages follow."""
-    visit = session.visit()
-    name = st.segmented_control(
-        "Data set",
-        list(DATASETS),
-        default=visit.dataset,
-        key="skill/dataset",
-        format_func=lambda each: DATASETS[each].title.partition(":")[0],
-        required=True,
-        help=controls.HELP["dataset"],
-    )
-    visit.dataset = name or visit.dataset
-    return get_dataset(visit.dataset)
 
 
 def quantity_control(dataset: Dataset, names: tuple[str, ...], link: dict[str, str]) -> str | None:

@@ -50,6 +50,7 @@ def category_chart(series: tuple[Dots, ...], *, x_title: str, y_title: str) -> g
     figure.update_xaxes(
         tickvals=list(place.values()), ticktext=[f"{x:g}" for x in categories], range=[-0.6, len(categories) - 0.4]
     )
+    figure.update_layout(height=320, legend={"itemwidth": 30, "entrywidth": 0.5, "entrywidthmode": "fraction"})
     return _stretched(figure, series)
 
 

@@ -91,7 +91,8 @@ def quantity_title(dataset: Dataset, name: str) -> str:
 def score_card(dataset: Dataset, scores: pd.DataFrame, quantity: str | None) -> None:
     """Tables and charts of a data set's scores, of one quantity; without a quantity there are none."""
     if quantity is None:
-        nothing_yet("This data set has not been scored yet", f"python -m engine scorecard --dataset {dataset.name}")
+        command = f"python -m engine scorecard --dataset {dataset.name}"
+        nothing_yet("This data set has not been scored yet. To score it", command)
         return
     shown = scores[scores["quantity"] == quantity]
     for split in (each for each in SPLITS if each in set(shown["split"])):
@@ -107,7 +108,7 @@ def one_split(dataset: Dataset, scores: pd.DataFrame, split: str, quantity: str)
     total = ordered(scores[(scores["start"] == "all") & (scores["lead"] == "all")])
     if total.empty:
         return
-    st.markdown(f"#### {SPLITS[split]}" if dataset.calendar is None else "#### Test years")
+    st.markdown(f"### {SPLITS[split]}" if dataset.calendar is None else "### Test years")
     st.caption(scope_words(dataset, total, split))
     table, chart = st.columns([1.4, 1], gap="large")
     with table:
@@ -185,6 +186,7 @@ def paper_table(dataset: Dataset, scores: pd.DataFrame) -> None:
         for _, row in ours.iterrows()
     ]
     lines += [(f"{each.method}, published", each.split, each.crps, each.mse, each.ssr) for each in paper.scores]
+    lines.sort(key=lambda line: list(SPLITS).index(line[1]))
     table = pd.DataFrame(
         {
             "Forecast": [line[0] for line in lines],

@@ -32,7 +32,7 @@ def ablations(dataset: Dataset, model: str) -> None:
     rows = table[(table["dataset"] == dataset.name) & (table["model"] == model)]
     if rows.empty:
         command = f"python -m engine ablate --dataset {dataset.name} --model {model}"
-        nothing_yet("No experiments have been made with this model yet", command)
+        nothing_yet("No experiments have been made with this model yet. To make them", command)
         return
     made = [name for name in EXPERIMENTS if name in set(rows["experiment"])]
     for pair in (made[index : index + 2] for index in range(0, len(made), 2)):

@@ -31,7 +31,7 @@ def front(dataset: Dataset, model: str) -> None:
         return
     if not (checkpoint_folder(model) / FRONT_FILE).exists():
         command = f"python -m engine calibrate --dataset {dataset.name} --model {model}"
-        nothing_yet("The ways to sample this model have not been compared yet", command)
+        nothing_yet("The ways to sample this model have not been compared yet. To compare them", command)
         return
     points = read_front(model)
     best, default = pareto(points), [point for point in points if is_default(point, card)]

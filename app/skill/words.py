@@ -17,8 +17,8 @@ INDICES = ("nino34",)  # in degrees Celsius, like the channel that they are made
 
 
 def nothing_yet(what: str, command: str) -> None:
-    """Say what is missing and which command makes it."""
-    st.info(f"{what}. Make it with `{command}`.", icon=":material/hourglass_empty:")
+    """Say what is missing, what to do about it, and the command that does it."""
+    st.info(f"{what}, run `{command}`.", icon=":material/hourglass_empty:")
 
 
 def forecast_title(row: "pd.Series[object]") -> str:

@@ -13,6 +13,7 @@ from engine.datasets.base import Dataset
 from engine.folders import checkpoints_dir
 from engine.models.presets import NetworkSpec, Preset, get_preset
 from engine.training.loop import normalisation
+from engine.training.stages import STAGES
 from engine.training.state import Counters, load_best, training_folder
 
 TITLES = {
@@ -46,7 +47,7 @@ def publish(
     folder = folder or training_folder(dataset.name, preset)
     wiring = get_preset(dataset.name, preset)
     stage = stage or ("forecaster" if wiring.interpolator else "dropout")
-    forecaster, forecaster_counters = load_best(folder / f"{stage}.safetensors")
+    forecaster, counters = load_best(folder / f"{stage}.safetensors")
     interpolator, between = _interpolator(wiring, folder / f"{interpolator_stage}.safetensors")
     mean, std = normalisation(dataset, wiring, (), folder)
     climatology = None if dataset.calendar is None else dataset.background(dataset.training_runs("train", limit=1)[0])
@@ -68,7 +69,8 @@ def publish(
             "date": date.today().isoformat(),
             "hardware": f"{platform.machine()}, {torch.get_num_threads()} threads, {_device_name()}",
             **({} if between is None else {"interpolator": {"stage": interpolator_stage, **_described(between)}}),
-            "forecaster": {"stage": stage, **_described(forecaster_counters)},
+            **_started(folder, stage),
+            "forecaster": {"stage": stage, **_described(counters)},
             **({} if climatology is None else {"baseline": climatology.baseline}),
             **(notes or {}),
         },
@@ -85,6 +87,14 @@ def _network_card(spec: NetworkSpec | None) -> NetworkCard | None:
 def _interpolator(wiring: Preset, path: Path) -> tuple[dict[str, Tensor], Counters | None]:
     """The interpolator's weights and how far it was trained; nothing where the preset has none."""
     return load_best(path) if wiring.interpolator else ({}, None)
+
+
+def _started(folder: Path, stage: str) -> dict[str, Any]:
+    """The stage that this one started from, whose minutes count too; nothing where it started from random weights."""
+    first = STAGES[stage].starts_from
+    if first is None or not (path := folder / f"{first}.safetensors").exists():
+        return {}
+    return {"forecaster_start": {"stage": first, **_described(load_best(path)[1])}}
 
 
 def _described(counters: Counters) -> dict[str, Any]:

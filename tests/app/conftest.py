@@ -33,6 +33,16 @@ def engine() -> FakeEngine:
 
 
 @pytest.fixture
+def checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of checkpoints and tables for this test alone, empty at first."""
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    for name in ("folders", "checkpoint", "scorecard", "ablation"):
+        monkeypatch.setattr(f"engine.{name}.checkpoints_dir", lambda: folder)
+    return folder
+
+
+@pytest.fixture
 def backend(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> Backend:
     """The backend of the page, one for the whole test."""
     made = Backend(engine)

@@ -52,6 +52,7 @@ def test_every_stage_trains_and_the_pair_is_published_and_forecasts(options: Tra
     defaults = Defaults(10, 2, "0,67", "cold", "forecast", "step", True, "fp32")
     card = publish(DATASET, "fast", defaults=defaults, folder=tmp_path, target=tmp_path / "made")
     assert card.training["forecaster"]["stage"] == "forecaster"
+    assert card.training["forecaster_start"]["stage"] == "direct"
     weights, _ = load_best(tmp_path / "forecaster.safetensors")
     loaded = load_checkpoint(tmp_path / "made")
     for name, tensor in weights.items():
