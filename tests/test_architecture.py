@@ -25,29 +25,35 @@ ABOVE_THE_ORCHESTRATORS = (
     "engine.jobs",
     "engine.commands",
     "engine.evaluation",
+    "engine.trials",
+    "engine.fronts",
     "engine.benchmark",
     "engine.__main__",
 )
 ENGINE_MODULES = (
     "engine",
     "engine.__main__",
+    "engine.ablation",
     "engine.baselines",
     "engine.cache",
     "engine.checkpoint",
     "engine.datasets",
     "engine.errors",
     "engine.folders",
+    "engine.evaluation",
     "engine.forecasting",
+    "engine.fronts",
     "engine.jobs",
     "engine.models",
     "engine.noise",
+    "engine.own",
     "engine.sampling",
     "engine.schedules",
     "engine.scores",
     "engine.simulators",
     "engine.training",
 )
-APP_MODULES = ("app.main", "app.pages", "app.controls", "app.player", "app.plots")
+APP_MODULES = ("app.main", "app.pages", "app.controls", "app.player", "app.plots", "app.skill")
 
 
 @dataclass(frozen=True)

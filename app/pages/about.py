@@ -28,9 +28,11 @@ one ensemble member.
   the fair form, whose expectation does not depend on the number of members.
 - **RMSE** of the ensemble mean, and **spread**, the root mean variance of the members times (M + 1)/M.
   Both are equal for a reliable ensemble, so their ratio is 1.
-
 - The **Brier score** of a heatwave's probability: the mean squared difference between the probability and
   what happened, 1 or 0; 0 is perfect. It is the fair form, too.
+
+The page **Skill** has the scores of every model beside simpler forecasts and the paper's, and what each part of
+the method is worth.
 
 ## The data
 - **Monthly SST**: sea surface temperature of the tropical Pacific, NOAA OI SST V2 monthly means, December

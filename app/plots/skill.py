@@ -17,6 +17,7 @@ GRID = "rgba(139,148,155,.25)"
 WIDE_RANGE = 8.0  # the largest value as a multiple of the smallest from which an axis is logarithmic
 NARROW_RANGE = 2.0  # and up to which an axis leaves zero out, so that small differences can be seen
 FEWEST_TICKS = 4
+HALF_LINE = 22  # characters
 DODGE = 0.7  # share of the room between two categories that their dots take
 
 
@@ -45,7 +46,9 @@ def category_chart(series: tuple[Dots, ...], *, x_title: str, y_title: str) -> g
     for index, dots in enumerate(series):
         aside = DODGE * ((index + 0.5) / len(series) - 0.5)
         at = np.array([place[x] + aside for x in dots.x])
-        figure.add_scatter(**_marks(dots, at, [f"{x_title} {x:g}" for x in dots.x]), mode="markers")
+        hover = [f"{x_title} {x:g}" for x in dots.x]
+        half = replace(dots, name=_wrapped(dots.name, HALF_LINE))  # on a phone, two names share a line of the legend
+        figure.add_scatter(**_marks(half, at, hover), mode="markers")
     figure = _arranged(figure, x_title=x_title, y_title=y_title)
     figure.update_xaxes(
         tickvals=list(place.values()), ticktext=[f"{x:g}" for x in categories], range=[-0.6, len(categories) - 0.4]

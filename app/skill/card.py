@@ -180,7 +180,8 @@ def paper_table(dataset: Dataset, scores: pd.DataFrame) -> None:
         return
     st.markdown(f"**{paper.title}.** {PAPER_CAVEAT} **{paper.comparable}**")
     same = (scores["quantity"] == paper.quantity) & (scores["start"] == paper.start) & (scores["lead"] == "all")
-    ours = ordered(scores[same & scores["crps_paper"].notna()])
+    same &= scores["split"].isin({each.split for each in paper.scores}) & scores["crps_paper"].notna()
+    ours = ordered(scores[same])
     lines = [
         (forecast_title(row), row["split"], row["crps_paper"], row["mse_paper"], row["ssr_paper"])
         for _, row in ours.iterrows()

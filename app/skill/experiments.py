@@ -41,7 +41,7 @@ def ablations(dataset: Dataset, model: str) -> None:
                 experiment(dataset, rows[rows["experiment"] == name], name)
     st.download_button(
         "Download the table (CSV)",
-        rows.to_csv(index=False).encode(),
+        rows.to_csv(index=False, float_format="%.6g").encode(),
         f"coldcast-ablations-{model}.csv",
         "text/csv",
         key="skill/download",

@@ -30,7 +30,7 @@ class RealRequests(FakeEngine):
 
 
 def save_model(folder: Path, dataset: str, preset: str, **defaults: Any) -> str:
-    """A checkpoint of a preset in the folder of checkpoints; that of "dropout" has no interpolator. Returns its name."""
+    """A checkpoint of a preset in the folder of checkpoints, "dropout" without an interpolator; returns its name."""
     name = f"{dataset}-{preset}"
     rival = {"schedule": "0"} if preset == "dropout" else {}
     save_small_checkpoint(folder / name, dataset, **(rival | defaults))

@@ -53,7 +53,7 @@ def test_one_model_is_no_choice(open_page: Open) -> None:
 
 
 def test_several_models_are_a_choice_that_the_link_names(open_page: Open, checkpoints: Path) -> None:
-    save_model(checkpoints, "spring-mesh", "published", noise="window", schedule="stride67")
+    save_model(checkpoints, "spring-mesh", "published", noise="window", schedule="stride16")
     page = open_page(**LINK)
     picker = page.selectbox(key="spring-mesh/model")
     assert picker.options == ["DYffusion, calibrated", "DYffusion, recipe of the paper"]
@@ -63,7 +63,7 @@ def test_several_models_are_a_choice_that_the_link_names(open_page: Open, checkp
     assert page.query_params["model"] == "spring-mesh-published"
     assert "noise" not in page.query_params  # another model comes with its own way to sample
     assert page.selectbox(key="spring-mesh/spring-mesh-published/noise").value == "window"
-    assert page.selectbox(key="spring-mesh/spring-mesh-published/schedule").value == "stride67"
+    assert page.selectbox(key="spring-mesh/spring-mesh-published/schedule").value == "stride16"
     assert page.slider(key="spring-mesh/members").value == 10
 
 
