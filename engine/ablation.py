@@ -3,6 +3,7 @@
 The results come with the project as one table, `checkpoints/ablations.csv`; `python -m engine ablate` renews it.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -63,8 +64,9 @@ class Variant:
 class Row:
     """A line of the table. calls: network calls of one member in the longest forecast; lead None: over all leads.
 
-    crps and its 95 % interval, rmse and spread are in physical units; ssr is the pooled spread-skill ratio. In a row
-    of the biased CRPS spread and ratio are in the paper's form too.
+    initial_conditions: those whose forecasts reach the lead. crps and its 95 % interval, rmse and spread are in
+    physical units; ssr is the pooled spread-skill ratio. In a row of the biased CRPS spread and ratio are in the
+    paper's form too.
     """
 
     dataset: str
@@ -150,7 +152,7 @@ def _forecast_of(variant: Variant) -> ResolvedRequest:
 
 def _rows(ground: Ground, model: str, experiment: str, variant: Variant, scores: xr.Dataset) -> Iterator[Row]:
     leads = [float(lead) for lead in scores["lead"].values]
-    shown = leads[-1 :: -max(1, len(leads) // LEADS_SHOWN)][::-1] if variant.by_lead else [None]
+    shown = leads[-1 :: -math.ceil(len(leads) / LEADS_SHOWN)][::-1] if variant.by_lead else [None]
     for lead in shown:
         part = scores if lead is None else scores.sel(lead=[lead])
         whole = skill(part, convention="paper" if variant.biased else "fair")
@@ -164,7 +166,7 @@ def _rows(ground: Ground, model: str, experiment: str, variant: Variant, scores:
             split=ground.split,
             calls=calls_per_member(replace(variant.request, steps=ground.longest)),
             members=variant.request.members,
-            initial_conditions=ground.initial_conditions,
+            initial_conditions=int(part["mse"].notnull().any(("lead", "channel")).sum()),
             crps=whole.crps.value,
             crps_low=whole.crps.low,
             crps_high=whole.crps.high,

@@ -86,6 +86,8 @@ def _mean(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Weighted over units, then over leads, every lead alike: (unit, lead) and (resample, unit) to (resample,)."""
     known = np.isfinite(values)
     reached = known.any(axis=0)
+    if not reached.any():  # a fair score of one member
+        return np.full(len(counts), np.nan)
     if known[:, reached].all():  # every unit has the same leads: far fewer sums come to the same
         return counts @ values[:, reached].mean(axis=1) / counts.sum(axis=1)
     seen = counts @ known.astype(np.float64)

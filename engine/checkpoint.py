@@ -24,7 +24,7 @@ VERSION = 1
 CARD_FILE = "card.json"
 WEIGHTS_FILE = "weights.safetensors"
 
-Conditioning = Literal["none", "data", "data+noise", "noise"]
+Conditioning = Literal["none", "data", "data+noise"]
 Method = Literal["dyffusion", "dropout"]
 OutputForm = Literal["absolute", "linear", "root"]
 Dtype = Literal["float32", "float16"]
@@ -68,7 +68,8 @@ class Defaults:
 class ModelCard:
     """Everything needed to rebuild and run trained networks, and where they came from.
 
-    Without an interpolator the forecaster is asked for every lead by itself, its dropout on.
+    Without an interpolator the forecaster is asked for every lead by itself, its dropout on. keeps_dropout: whether
+    the forecaster's dropout stays on in forecasts of a pair too.
     """
 
     name: str
@@ -83,6 +84,7 @@ class ModelCard:
     normalization: Normalization
     output_form: OutputForm
     side_inputs: bool
+    keeps_dropout: bool
     defaults: Defaults
     training: Mapping[str, Any]
     scores: Mapping[str, Any]
@@ -99,9 +101,8 @@ class ModelCard:
         """Sha256 over all that can change a number in a forecast: not the title, defaults or scores."""
         names = ("dataset", "horizon", "auxiliary_steps", "conditioning", "forecaster", "interpolator")
         fields = asdict(self)
-        parts = {
-            name: fields[name] for name in (*names, "normalization", "output_form", "side_inputs", "weights_sha256")
-        }
+        wiring = ("normalization", "output_form", "side_inputs", "keeps_dropout")
+        parts = {name: fields[name] for name in (*names, *wiring, "weights_sha256")}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def to_json(self) -> str:
@@ -131,6 +132,7 @@ class ModelCard:
             normalization=_normalization(card.open("normalization")),
             output_form=cast(OutputForm, card.take_choice("output_form", get_args(OutputForm))),
             side_inputs=card.take("side_inputs", bool),
+            keeps_dropout=card.take("keeps_dropout", bool),
             defaults=_defaults(card.open("defaults")),
             training=card.take("training", dict),
             scores=card.take("scores", dict),
@@ -138,6 +140,8 @@ class ModelCard:
             weights_dtype=cast(Dtype, card.take_choice("weights_dtype", get_args(Dtype))),
         )
         card.close()
+        if result.interpolator is None and result.conditioning == "data+noise":
+            raise CheckpointError("A model without interpolator draws no noise, but its card says data+noise.")
         if not _SHA256.fullmatch(result.weights_sha256):
             raise CheckpointError("The model card's weights_sha256 is not a sha256; save the checkpoint again.")
         return result

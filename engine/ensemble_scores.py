@@ -49,7 +49,8 @@ def ensemble_scores(members: np.ndarray, truth: np.ndarray, *, seed: int = 0) ->
 
     Where the truth equals members its rank is drawn evenly among the tied ones, reproducibly by `seed`.
 
-    Raises: RequestError if there is no member or the shapes do not fit.
+    Raises: RequestError if there is no member, the shapes do not fit, or a value is not finite: a forecast that
+    diverged must not drop out of a mean as if it had not been made.
 
     Source: Zamo & Naveau 2018 (doi:10.1007/s11004-017-9709-7), Fortin et al. 2014 (doi:10.1175/JHM-D-14-0008.1),
     Hamill 2001 (doi:10.1175/1520-0493(2001)129<0550:IORHFV>2.0.CO;2).
@@ -65,6 +66,11 @@ def ensemble_scores(members: np.ndarray, truth: np.ndarray, *, seed: int = 0) ->
         for first in range(0, leads, at_once)
     ]
     error, distance, mse, variance, ranks = (np.concatenate(column) for column in zip(*parts, strict=True))
+    if bad := np.count_nonzero(~np.isfinite(mse)):
+        raise RequestError(
+            f"At {bad} of {leads} leads the forecast or its truth is not finite and has no score: it diverged; try"
+            " another schedule, solver or noise."
+        )
     several = count > 1
     return EnsembleScores(
         crps=error - distance if several else error * np.nan,

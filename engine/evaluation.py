@@ -63,6 +63,16 @@ def score_forecast(forecast: xr.Dataset, run: Run, start: int, dataset: Dataset)
     return labelled(parts, list(known), names)
 
 
+def check_starts(runs: Sequence[Run], starts: Sequence[int]) -> None:
+    """Raises RequestError where a run has no frame after a start."""
+    for run in runs:
+        if not all(0 <= start < run.frames - 1 for start in starts):
+            raise RequestError(
+                f"Run {run.name} cannot be forecast from frames {', '.join(map(str, starts))};"
+                f" choose among 0 to {run.frames - 2}."
+            )
+
+
 def evaluate(
     dataset: Dataset,
     runs: Sequence[Run],
@@ -83,12 +93,7 @@ def evaluate(
 
     Raises: RequestError if a run has no frame after a start.
     """
-    for run in runs:
-        if not all(0 <= start < run.frames - 1 for start in starts):
-            raise RequestError(
-                f"Run {run.name} cannot be forecast from frames {', '.join(map(str, starts))};"
-                f" choose among 0 to {run.frames - 2}."
-            )
+    check_starts(runs, starts)
     score = score_forecast if dataset.calendar is None else score_record_forecast
     rows: list[xr.Dataset] = []
     for number, run in enumerate(runs):
@@ -99,8 +104,8 @@ def evaluate(
             row.append(score(forecast(run, start, length), run, start, dataset))
             if done is not None:
                 done(number * len(starts) + len(row), len(runs) * len(starts))
-        rows.append(_joined(row, "start", list(starts)))
-    result = _joined(rows, "run", [run.name for run in runs]).assign_attrs(dataset=dataset.name)
+        rows.append(joined(row, "start", list(starts)))
+    result = joined(rows, "run", [run.name for run in runs]).assign_attrs(dataset=dataset.name)
     beside = baseline_scores(dataset, runs, starts, int(result["lead"].values[-1])) if baselines else None
     if beside is None:
         return result
@@ -115,7 +120,7 @@ def baseline_scores(dataset: Dataset, runs: Sequence[Run], starts: Sequence[int]
     if dataset.calendar is None:
         return find_baselines(dataset, runs, starts)
     of_each = [record_baselines(dataset, run, starts, steps) for run in runs]
-    return _joined(of_each, "run", [run.name for run in runs])
+    return joined(of_each, "run", [run.name for run in runs])
 
 
 def by_lead(scores: xr.Dataset, *, convention: str = "fair") -> xr.Dataset:
@@ -151,8 +156,8 @@ def across_channels(summary: xr.Dataset) -> xr.Dataset:
 class Skill:
     """The scores of many forecasts in one line, over all leads, channels and cells, with 95 % intervals.
 
-    `rank_deviation` is the sum over ranks of |frequency - 1/(M + 1)| of the pooled rank histogram: 0 is flat, 2 the
-    worst.
+    `rank_deviation` is the sum over ranks of |frequency - 1/(M + 1)| of the pooled rank histogram: 0 is flat,
+    2M/(M + 1) the worst.
     """
 
     crps: Estimate
@@ -179,7 +184,7 @@ def skill(scores: xr.Dataset, *, convention: str = "fair", seed: int = 0) -> Ski
 def resampling(scores: xr.Dataset, *, seed: int = 0) -> np.ndarray:
     """Draws for the bootstrap, counts (resample, unit): whole runs, of a record blocks of neighbouring start dates.
 
-    Blocks are as long as a forecast, as neighbouring forecasts share their truth, and at least the cube root of the
+    Blocks reach as far as the last lead, as neighbouring forecasts share their truth, and at least the cube root of the
     number of dates.
     """
     count = scores.sizes[_unit(scores)]
@@ -208,7 +213,8 @@ def _unit(scores: xr.Dataset) -> str:
     return "start" if "mean" in scores else "run"
 
 
-def _joined(parts: Sequence[xr.Dataset], dim: str, labels: Sequence[object]) -> xr.Dataset:
+def joined(parts: Sequence[xr.Dataset], dim: str, labels: Sequence[object]) -> xr.Dataset:
+    """Scores of one forecast after the other along a new dimension."""
     index = xr.DataArray(np.array(labels), dims=dim, name=dim)
     return xr.concat(parts, dim=index, join="outer")  # starts reach different leads; what is missing is NaN
 

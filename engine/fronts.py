@@ -120,22 +120,31 @@ def recommended(points: Sequence[FrontPoint]) -> FrontPoint:
     return min((point for point in points if point.crps <= enough), key=lambda point: (abs(point.ssr - 1), point.calls))
 
 
-def best_under(model: str, seconds: float, *, members: int, steps: int, seconds_per_call: float) -> FrontPoint:
+def best_under(
+    model: str,
+    seconds: float,
+    *,
+    members: int,
+    steps: int,
+    seconds_per_call: float,
+    output_leads: tuple[float, ...] = (),
+) -> FrontPoint:
     """The point of lowest CRPS that so many members and steps can be forecast with in the time.
 
-    seconds_per_call: of one network call for one member, as `measure_seconds_per_call` finds it.
+    seconds_per_call: of one network call for one member, as `measure_seconds_per_call` finds it. output_leads: further
+    leads, which cost calls too.
 
     Raises: RequestError, naming what the cheapest needs, if none can; DataError without a calibration.
     """
     card = load_card(model)
-    asked = ForecastRequest(card.dataset, model=model, members=members, steps=steps)
+    asked = ForecastRequest(card.dataset, model=model, members=members, steps=steps, output_leads=output_leads)
     points = read_front(model)
     needed = {point: members * seconds_per_call * calls_per_member(point.apply(asked)) for point in points}
     fitting = [point for point in points if needed[point] <= seconds]
     if not fitting:
         raise RequestError(
-            f"{members} members × {steps} steps take {min(needed.values()):.2g} s with the cheapest schedule, more "
-            f"than the {seconds:g} s given: allow that much, or ask for fewer members or steps."
+            f"{members} members × {steps} steps take {_rounded_up(min(needed.values())):g} s with the cheapest"
+            f" schedule, more than the {seconds:g} s given: allow that much, or ask for fewer members or steps."
         )
     return min(fitting, key=lambda point: (point.crps, needed[point]))
 
@@ -170,7 +179,14 @@ def within(request: ForecastRequest, seconds: float, *, device: str = "auto") ->
     whole = resolve(request)
     read_front(whole.model)  # before the probe, which takes its time
     pace = measure_seconds_per_call(whole, device=device)
-    point = best_under(whole.model, seconds, members=whole.members, steps=whole.steps, seconds_per_call=pace)
+    point = best_under(
+        whole.model,
+        seconds,
+        members=whole.members,
+        steps=whole.steps,
+        seconds_per_call=pace,
+        output_leads=whole.output_leads,
+    )
     return point.apply(request)
 
 
@@ -232,6 +248,12 @@ def _point(ground: Ground, card: ModelCard, request: ResolvedRequest, done: Done
         members=request.members,
         split=ground.split,
     )
+
+
+def _rounded_up(seconds: float) -> float:
+    """To two digits, never down: who then allows as much is not refused again."""
+    unit = 10.0 ** (math.floor(math.log10(seconds)) - 1)
+    return math.ceil(seconds / unit) * unit
 
 
 def _sorted(points: Iterable[FrontPoint]) -> list[FrontPoint]:

@@ -27,7 +27,9 @@ def _load_pair(model: str, digest: str, device: torch.device, precision: str) ->
     dataset = get_dataset(card.dataset)
     form, beside = OutputForm(card.output_form), card.side_inputs
     network = _network(card.forecaster, checkpoint.forecaster, device, dtype)
-    forecaster = Forecaster(network, card.horizon, form, card.conditioning, card.auxiliary_steps, beside)
+    forecaster = Forecaster(
+        network, card.horizon, form, card.conditioning, card.auxiliary_steps, beside, card.keeps_dropout
+    )
     spec, weights = card.interpolator, checkpoint.interpolator
     between = None if spec is None else _network(spec, weights, device, dtype)
     return Pair(

@@ -43,9 +43,12 @@ def render(card: "pd.DataFrame", paired: "pd.DataFrame") -> str:
 def put_into(readme: Path, text: str) -> None:
     """Replace what stands between the markers of the README.
 
-    Raises: DataError if the markers are not there or the file cannot be written.
+    Raises: DataError if the markers are not there or the file cannot be read or written.
     """
-    whole = readme.read_text(encoding="utf-8")
+    try:
+        whole = readme.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{readme} cannot be read ({error.strerror}).") from error
     before, begin, rest = whole.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
@@ -80,7 +83,7 @@ def _overall(dataset: str, quantity: str, rows: "pd.DataFrame", pairs: "pd.DataF
     several = len(set(whole["split"])) > 1
     for row in whole.to_dict("records"):
         same = whole[whole["split"] == row["split"]]
-        best = same[same["model"] == ""]["crps"].min()
+        best = same[(same["model"] == "") & (same["runs"] == row["runs"])]["crps"].min()
         pair = one[(one["model"] == row["model"]) & (one["split"] == row["split"])]
         yield _line(
             _name(row, of_split=several),

@@ -1,15 +1,14 @@
 """Forecasts of known runs under one request after another: what ablations and calibrations compare."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-import numpy as np
 import xarray as xr
 
 from engine.checkpoint import ModelCard
 from engine.datasets.base import Dataset, Run
 from engine.errors import RequestError
-from engine.evaluation import score_forecast
+from engine.evaluation import check_starts, joined, score_forecast
 from engine.forecasting import forecast_from
 from engine.record_evaluation import score_record_forecast
 from engine.requests import ResolvedRequest, calls_per_member
@@ -40,12 +39,7 @@ class Ground:
             raise RequestError(
                 f"The {self.split} split of {self.dataset.name} leaves no run or start to try: name some."
             )
-        for run in self.runs:
-            if not all(0 <= start < run.frames - 1 for start in self.starts):
-                raise RequestError(
-                    f"Run {run.name} cannot be forecast from frames {', '.join(map(str, self.starts))};"
-                    f" choose among 0 to {run.frames - 2}."
-                )
+        check_starts(self.runs, self.starts)
 
     @property
     def initial_conditions(self) -> int:
@@ -92,8 +86,8 @@ def score_members(
             if done is not None:
                 done(number * len(ground.starts) + place + 1, ground.initial_conditions)
         for count in counts:
-            rows[count].append(_joined(row[count], "start", ground.starts))
-    return {count: _joined(rows[count], "run", [run.name for run in ground.runs]) for count in counts}
+            rows[count].append(joined(row[count], "start", ground.starts))
+    return {count: joined(rows[count], "run", [run.name for run in ground.runs]) for count in counts}
 
 
 def schedules_to_try(card: ModelCard) -> tuple[str, ...]:
@@ -109,8 +103,3 @@ def schedules_to_try(card: ModelCard) -> tuple[str, ...]:
 def calls_in_window(request: ResolvedRequest, horizon: int) -> int:
     """Network calls of one member in one window, those for leads to deliver that no step lands on included."""
     return calls_per_member(replace(request, steps=horizon, output_leads=()))
-
-
-def _joined(parts: Sequence[xr.Dataset], dim: str, labels: Sequence[object]) -> xr.Dataset:
-    index = xr.DataArray(np.array(labels), dims=dim, name=dim)
-    return xr.concat(parts, dim=index, join="outer")  # starts reach different leads; what is missing is NaN

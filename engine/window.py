@@ -21,7 +21,8 @@ from engine.noise import Coupling, MaskedDropout, MemberNoise
 class Pair:
     """A trained forecaster and interpolator, ready to run on a device; stateless, so threads may share it.
 
-    In a model without an interpolator the forecaster stands in for it, and its dropout stays on.
+    In a model without an interpolator the forecaster stands in for it, and its dropout stays on; in a pair it does if
+    the forecaster keeps it.
 
     mean, std: of each channel's departure from the background, in units of its scale. background: the climatology of
     the training data on the data set's own grid, None where the data set's own is to be taken.
@@ -68,7 +69,7 @@ class WindowForecaster:
     """F of one window: (x at lead i, i) -> x at the horizon, boundary conditions imposed.
 
     It counts its calls: they follow one another, so the count names the x_h that the interpolator is given, whatever
-    the batching. F's noise is drawn for every call.
+    the batching. F's noise, and the masks of a dropout that it keeps, are drawn for every call.
     """
 
     model: Pair
@@ -100,6 +101,8 @@ class WindowForecaster:
         return _network_input(self.noise.normal(f"condition/{self.calls}", shape), self.model)
 
     def _dropout(self) -> Dropout | None:
+        if self.model.forecaster.keeps_dropout:
+            return MaskedDropout(self.noise, f"forecast/{self.calls}")
         if not isinstance(self.model.interpolator, DirectLeads):
             return None
         return _masks(self.noise, self.coupling, f"forecast/{self.calls}", self.calls)

@@ -25,6 +25,7 @@ def add_ground_arguments(parser: argparse.ArgumentParser, *, split: str) -> None
     parser.add_argument("--starts", type=_frames, help="start frames, such as 0,32 (default: the data set's own)")
     parser.add_argument("--every-start", type=int, default=1, metavar="N", help="only every N-th of these start frames")
     parser.add_argument("--steps", type=int, help="forecast length (default: to the end of a run)")
+    parser.add_argument("--precision", help="fp32 or bf16 (default: the model's own)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
 
 
@@ -76,7 +77,13 @@ def run(arguments: argparse.Namespace) -> int:
         raise RequestError(f"The model {arguments.model!r} is for one data set: name that with --dataset.")
     trained = _folders(arguments.folder)
     for dataset in arguments.dataset or _datasets():
-        asked = ForecastRequest(dataset, arguments.model, members=arguments.members, seed=arguments.seed)
+        asked = ForecastRequest(
+            dataset,
+            arguments.model,
+            members=arguments.members,
+            seed=arguments.seed,
+            precision=arguments.precision,
+        )
         setting = Setting(card_of(asked), resolve(asked), trained)
         ground = ground_of(arguments, dataset)
         print(f"{dataset}, model {setting.card.name}: {ground.initial_conditions} initial conditions, {ground.split}")

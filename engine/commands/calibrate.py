@@ -29,7 +29,12 @@ def run(arguments: argparse.Namespace) -> int:
     from engine.requests import ForecastRequest, card_of, resolve
 
     asked = ForecastRequest(
-        arguments.dataset, arguments.model, members=arguments.members, seed=arguments.seed, solver="cold"
+        arguments.dataset,
+        arguments.model,
+        members=arguments.members,
+        seed=arguments.seed,
+        solver="cold",
+        precision=arguments.precision,
     )
     request, card, ground = resolve(asked), card_of(asked), ground_of(arguments, arguments.dataset)
     print(f"{card.name}: {ground.initial_conditions} initial conditions of the {ground.split} split")

@@ -128,13 +128,15 @@ def _sureness(scores: "xr.Dataset", convention: str) -> str:
 def select_runs(dataset: "Dataset", split: str, wanted: str, *, generated: bool = False) -> list["Run"]:
     """The runs of a split by their numbers in it; generated: those in the data folder, not the bundled ones.
 
-    Raises: RequestError for a number that is not there, DataError where there are no runs.
+    Raises: RequestError for a number or split that is not there, DataError where there are no runs.
     """
     from engine.datasets.simulated import load_simulated
     from engine.simulators.files import simulated_dir, simulated_files
 
     if dataset.calendar is not None and generated:
         raise RequestError(f"The data of {dataset.name} are observed, none are generated: leave --generated out.")
+    if dataset.calendar is not None and split == "ood":
+        raise RequestError(f"The record of {dataset.name} has no ood split: choose test or validation.")
     if dataset.calendar is not None:
         if not dataset.runs():
             raise DataError(f"There are no data of {dataset.name} on this machine: {dataset.remedy}.")
@@ -150,13 +152,14 @@ def _evaluate(dataset: "Dataset", arguments: argparse.Namespace) -> "xr.Dataset"
     from dataclasses import replace
 
     from engine.cache import default_cache
-    from engine.evaluation import evaluate
+    from engine.evaluation import check_starts, evaluate
     from engine.forecasting import forecast_from, resolve
 
     request = resolve(request_from(arguments, dataset.name))
     runs = select_runs(dataset, arguments.split, arguments.runs, generated=arguments.generated)
     given = arguments.starts
     starts = dataset.scored_starts(arguments.split, runs[0]) if given is None else _whole_numbers(given)
+    check_starts(runs, starts)
     cache = None if arguments.no_cache else default_cache()
 
     def forecast(run: "Run", start: int, steps: int) -> "xr.Dataset":
@@ -240,10 +243,11 @@ def _whole_numbers(text: str) -> list[int]:
 
 
 def _write_csv(scores: "xr.Dataset", path: Path) -> None:
-    flat = scores.drop_vars(["baseline_crps", "baseline_mse", "baseline", "rank_counts", "rank"], errors="ignore")
+    of_baselines = [str(name) for name, values in scores.data_vars.items() if "baseline" in values.dims]
+    flat = scores.drop_vars([*of_baselines, "baseline", "rank_counts", "rank"], errors="ignore")
     if "baseline" in scores.coords:
         for name in scores["baseline"].values:
-            for score in ("crps", "mse"):
+            for score in (each.removeprefix("baseline_") for each in of_baselines):
                 flat[f"{name}_{score}"] = scores[f"baseline_{score}"].sel(baseline=name, drop=True)
     try:
         flat.to_dataframe().dropna(subset=["mse"]).to_csv(path)

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="folder of the checkpoint")
     parser.add_argument("--members", type=int, default=20)
     parser.add_argument("--steps", type=int)
-    parser.add_argument("--schedule", default="full")
+    parser.add_argument("--schedule", help="(default: full, or 0 for a model without interpolator)")
     parser.add_argument("--solver", default="cold")
     parser.add_argument("--last-step", default="forecast")
     parser.add_argument("--noise", default="independent")
@@ -39,13 +39,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the checkpoint and say where."""
     from engine.checkpoint import Defaults
     from engine.datasets import get_dataset
+    from engine.models.presets import get_preset
     from engine.training.publish import publish
 
     dataset = get_dataset(arguments.dataset)
+    alone = get_preset(dataset.name, arguments.preset).interpolator is None
     defaults = Defaults(
         steps=arguments.steps or dataset.default_steps,
         members=arguments.members,
-        schedule=arguments.schedule,
+        schedule=arguments.schedule or ("0" if alone else "full"),
         solver=arguments.solver,
         last_step=arguments.last_step,
         noise=arguments.noise,

@@ -103,11 +103,11 @@ def _score_dataset(dataset: "Dataset", models: Sequence[str], arguments: argpars
     if not splits:
         print(f"{dataset.name} has no {' or '.join(arguments.split)} split")
         return
+    requests = {model: _request(dataset, model, arguments) for model in models}
     chosen = {split: split_runs(dataset, split, runs=arguments.runs, bundled=arguments.bundled) for split in splits}
     _score_baselines(dataset, chosen)
-    for model in models:
+    for model, (request, method) in requests.items():
         for split, (runs, words) in chosen.items():
-            request, method = _request(dataset, model, arguments)
             starts = dataset.scored_starts(split, runs[0])
             print(f"{dataset.name}, {model}, {split}: {words}, {len(starts)} start(s), {request.members} members")
             forecast = _forecaster(request, arguments)
@@ -143,11 +143,14 @@ def _score_baselines(dataset: "Dataset", chosen: dict[str, tuple[list["Run"], st
 
 def _request(dataset: "Dataset", model: str, arguments: argparse.Namespace) -> tuple["ResolvedRequest", str]:
     from engine.requests import ForecastRequest, card_of, resolve
+    from engine.trials import check_members
 
-    request = ForecastRequest(
+    asked = ForecastRequest(
         dataset.name, model=model, members=arguments.members, seed=arguments.seed, precision=arguments.precision
     )
-    return resolve(request), card_of(request).method
+    request = resolve(asked)
+    check_members(request)
+    return request, card_of(asked).method
 
 
 def _in_words(request: "ResolvedRequest", method: str) -> str:

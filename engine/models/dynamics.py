@@ -102,7 +102,7 @@ class Forecaster:
 
     conditioning: what F sees beside the state. "data" is the window's initial state; "data+noise" blends it with a
     field of noise that fades along the leads (arXiv 2306.01984). side_inputs: whether the network sees what the data
-    set offers beside states.
+    set offers beside states. keeps_dropout: whether dropout is part of its randomness, not of its training alone.
     """
 
     network: Network
@@ -111,6 +111,7 @@ class Forecaster:
     conditioning: str = "none"
     auxiliary_steps: int = 0
     side_inputs: bool = True
+    keeps_dropout: bool = False
 
     def __call__(
         self,

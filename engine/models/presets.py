@@ -27,7 +27,8 @@ class NetworkSpec:
 class Preset:
     """A pair of networks and how they are wired; see `engine.models.dynamics` for the terms.
 
-    Without an interpolator the forecaster is asked for every lead, its dropout on.
+    Without an interpolator the forecaster is asked for every lead, its dropout on. keeps_dropout: whether the
+    forecaster's dropout stays on in forecasts of a pair too.
     """
 
     forecaster: NetworkSpec
@@ -37,6 +38,7 @@ class Preset:
     conditioning: Conditioning = "none"
     auxiliary_steps: int = 0
     side_inputs: bool = True
+    keeps_dropout: bool = False
 
 
 _FLOW_FAST = {"out_channels": 3, "widths": [48, 80, 104], "dropout": 0.15, "time_width": 64}
@@ -49,11 +51,12 @@ _SST_PAPER = {"in_channels": 2, "out_channels": 1, "dim": 64, "multiples": [1, 2
 
 PRESETS: dict[tuple[str, str], Preset] = {
     ("navier-stokes", "fast"): Preset(
-        NetworkSpec("unet", {"in_channels": 8, **_FLOW_FAST, "dropout": 0.0}),  # its noise is an input
+        NetworkSpec("unet", {"in_channels": 8, **_FLOW_FAST}),
         NetworkSpec("unet", {"in_channels": 8, **_FLOW_FAST}),
         output_form="root",
         normalised=True,
         conditioning="data+noise",
+        keeps_dropout=True,
     ),
     ("navier-stokes", "published"): Preset(
         NetworkSpec("unet", {"in_channels": 5, **_FLOW_FAST}),

@@ -174,7 +174,13 @@ def make_setting(
     """The stage's loss setting around the two networks."""
     form = OutputForm(preset.output_form)
     forecaster = Forecaster(
-        networks[0], dataset.horizon, form, preset.conditioning, preset.auxiliary_steps, preset.side_inputs
+        networks[0],
+        dataset.horizon,
+        form,
+        preset.conditioning,
+        preset.auxiliary_steps,
+        preset.side_inputs,
+        preset.keeps_dropout,
     )
     return StageSetting(
         dataset,

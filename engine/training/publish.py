@@ -10,8 +10,10 @@ from torch import Tensor
 
 from engine.checkpoint import Defaults, ModelCard, NetworkCard, Normalization, save_checkpoint
 from engine.datasets.base import Dataset
+from engine.errors import RequestError
 from engine.folders import checkpoints_dir
 from engine.models.presets import NetworkSpec, Preset, get_preset
+from engine.requests import ResolvedRequest, schedule_of
 from engine.training.loop import normalisation
 from engine.training.stages import STAGES
 from engine.training.state import Counters, load_best, training_folder
@@ -42,11 +44,14 @@ def publish(
     `stage` says which forecaster to take, "forecaster" (stage two, the default) or "direct", or "dropout" in a preset
     without interpolator; `interpolator_stage` which interpolator, "interpolator" (stage one) or "calibration".
 
-    Raises: DataError where a stage has not been trained.
+    Raises: DataError where a stage has not been trained, RequestError for one of the other network or for defaults that
+    the model cannot run with.
     """
     folder = folder or training_folder(dataset.name, preset)
     wiring = get_preset(dataset.name, preset)
     stage = stage or ("forecaster" if wiring.interpolator else "dropout")
+    _check_stage(stage, "forecaster")
+    _check_stage(interpolator_stage, "interpolator")
     forecaster, counters = load_best(folder / f"{stage}.safetensors")
     interpolator, between = _interpolator(wiring, folder / f"{interpolator_stage}.safetensors")
     mean, std = normalisation(dataset, wiring, (), folder)
@@ -64,6 +69,7 @@ def publish(
         normalization=Normalization(mean, std),
         output_form=wiring.output_form,
         side_inputs=wiring.side_inputs,
+        keeps_dropout=wiring.keeps_dropout,
         defaults=defaults,
         training={
             "date": date.today().isoformat(),
@@ -76,8 +82,15 @@ def publish(
         },
         scores=scores or {},
     )
+    schedule_of(ResolvedRequest(dataset.name, schedule=defaults.schedule), card)
     target = target or checkpoints_dir() / card.name
     return save_checkpoint(target, card, forecaster, interpolator, background=climatology, half=half)
+
+
+def _check_stage(stage: str, part: str) -> None:
+    fitting = [name for name, each in STAGES.items() if each.trains == part]
+    if stage not in fitting:
+        raise RequestError(f"The stage {stage!r} trains no {part}: choose {', '.join(fitting)}.")
 
 
 def _network_card(spec: NetworkSpec | None) -> NetworkCard | None:

@@ -29,8 +29,8 @@ from engine.training.data import (
 LEAD_ZERO_OVERSAMPLING = 0.5
 """Extra share of lead 0 in the forecaster's batches: one lead of h, but the hardest and the start of every window."""
 
-END_OVERSAMPLING = 0.15
-"""Extra share of the horizon in the batches of the rival: its forecasts go on from there."""
+END_SHARE = 0.15
+"""Share of the horizon in the batches of the rival: its forecasts go on from there."""
 
 TRUE_STATE_SHARE = 0.25
 """Share of stage two that keeps true states, so that the forecaster does not forget them."""
@@ -91,7 +91,8 @@ def sample_forecast(forecaster: Forecaster, windows: Windows) -> Tensor:
     """F(x_t, 0) as the sampler calls it."""
     x = windows.initial
     lead = torch.zeros(len(x), device=x.device)
-    return forecaster(x, lead, side=windows.side, initial=x, noise=draw_noise(forecaster, x))
+    dropout = training_dropout if forecaster.keeps_dropout else None
+    return forecaster(x, lead, side=windows.side, initial=x, noise=draw_noise(forecaster, x), dropout=dropout)
 
 
 def draw_noise(forecaster: Forecaster, x: Tensor) -> Tensor | None:
@@ -107,9 +108,9 @@ def direct_loss(setting: StageSetting, generator: torch.Generator) -> Tensor:
 
 
 def dropout_loss(setting: StageSetting, generator: torch.Generator) -> Tensor:
-    """The rival: distance of G(x_t, i), dropout on, to x_{t+i}, i ~ U{1 … h}, with the end of a window oversampled."""
+    """The rival: distance of G(x_t, i), dropout on, to x_{t+i}; i is h in a fixed share, else ~ U{1 … h−1}."""
     windows, lead, target = _interpolator_batch(setting, generator)
-    at_end = (torch.rand(setting.batch, generator=generator) < END_OVERSAMPLING).to(target.device)
+    at_end = (torch.rand(setting.batch, generator=generator) < END_SHARE).to(target.device)
     lead = torch.where(at_end, setting.forecaster.horizon, lead)
     target = torch.where(at_end[:, None, None, None], windows.x_horizon, target)
 
@@ -243,16 +244,22 @@ that the members differ in their large patterns as much as the truth does from t
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage: which network learns, from which loss; stages whose weights it needs, and one that it takes if there."""
+    """A stage: which network learns, from which loss; stages whose weights it needs, and one that it takes if there.
+
+    alone: only in a preset without an interpolator.
+    """
 
     loss: Callable[[StageSetting, torch.Generator], Tensor]
     default_loss: str
     trains: str
     needs: tuple[str, ...] = ()
     starts_from: str | None = None
+    alone: bool = False
 
     def network(self, forecaster: nn.Module, interpolator: nn.Module | None) -> nn.Module:
-        """The network that this stage trains. Raises RequestError in a preset without it."""
+        """The network that this stage trains. Raises RequestError in a preset without it, or that is not for it."""
+        if self.alone and interpolator is not None:
+            raise RequestError("This preset has an interpolator: the stage dropout is for --preset dropout.")
         network = forecaster if self.trains == "forecaster" else interpolator
         if network is None:
             raise RequestError("This preset has no interpolator: train it with --stage dropout.")
@@ -264,5 +271,5 @@ STAGES: dict[str, Stage] = {
     "interpolator": Stage(interpolator_loss, "mse", "interpolator"),
     "forecaster": Stage(forecaster_loss, "l1", "forecaster", needs=("interpolator",), starts_from="direct"),
     "calibration": Stage(calibration_loss, "crps", "interpolator", needs=("direct", "interpolator")),
-    "dropout": Stage(dropout_loss, "mse", "forecaster"),
+    "dropout": Stage(dropout_loss, "mse", "forecaster", alone=True),
 }

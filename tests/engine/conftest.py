@@ -31,6 +31,7 @@ def save_small_checkpoint(
     *,
     conditioning: Conditioning = "none",
     auxiliary_steps: int = 0,
+    keeps_dropout: bool = False,
     background: Background | None = None,
     **defaults: Any,
 ) -> str:
@@ -70,6 +71,7 @@ def save_small_checkpoint(
         normalization=Normalization((0.0,) * channels, (1.0,) * channels),
         output_form="linear",
         side_inputs=True,
+        keeps_dropout=keeps_dropout,
         defaults=Defaults(**(filled | defaults)),
         training={},
         scores={},

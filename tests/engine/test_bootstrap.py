@@ -90,6 +90,12 @@ def test_missing_scores_leave_every_lead_the_same_weight() -> None:
     assert (estimate.low, estimate.high) == (3.0, 3.0)
 
 
+@pytest.mark.filterwarnings("error")
+def test_scores_that_are_not_there_have_no_mean() -> None:
+    estimate = mean_estimate(np.full((4, 3), np.nan), resample_clusters(4))
+    assert np.isnan([estimate.value, estimate.low, estimate.high]).all()
+
+
 def test_the_ratio_of_identical_forecasts_is_exactly_one() -> None:
     assert paired_ratio_estimate(SCORES, SCORES.copy(), resample_clusters(20)) == Estimate(1.0, 1.0, 1.0)
 

@@ -80,6 +80,14 @@ def test_a_truth_of_another_shape_is_refused() -> None:
         ensemble_scores(MEMBERS, KELVIN[:2])
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_forecast_that_diverged_is_refused_and_not_left_out_of_the_mean(value: float) -> None:
+    members = MEMBERS.copy()
+    members[2, 4, 7] = value
+    with pytest.raises(RequestError, match="At 1 of 6 leads"):
+        ensemble_scores(members, KELVIN)
+
+
 def test_channels_are_put_together_with_their_names() -> None:
     parts = [ensemble_scores(MEMBERS, KELVIN), ensemble_scores(MEMBERS + 1, KELVIN)]
     found = labelled(parts, range(1, 7), ["a", "b"])

@@ -204,6 +204,8 @@ def test_runs_are_chosen_by_split_and_number() -> None:
         select_runs(mesh, "test", "0;1")
     with pytest.raises(DataError, match="simulate spring-mesh --split validation"):
         select_runs(mesh, "validation", "all")
+    with pytest.raises(RequestError, match="sst-monthly has no ood split"):
+        select_runs(get_dataset("sst-monthly"), "ood", "all")
 
 
 def test_the_command_prints_a_table_and_writes_every_score(
@@ -225,6 +227,32 @@ def test_the_command_prints_a_table_and_writes_every_score(
         row for row in rows if (row["run"], row["start"], float(row["lead"]), row["channel"]) == ("1", "700", 5, "q_x")
     ]
     assert float(row["crps"]) == pytest.approx(float(expected["crps"]), rel=1e-5)
+
+
+def test_the_command_writes_a_record_s_scores_once_with_those_of_every_baseline(
+    monthly_model: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "scores.csv"
+    words = f"evaluate --dataset sst-monthly --model {monthly_model} --members 2 --starts 400,410 --steps 2"
+    assert main([*words.split(), "--no-cache", "--device", "cpu", "--out", str(out)]) == 0
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    places = [(row["start"], row["lead"], row["channel"]) for row in rows]
+    assert len(set(places)) == len(places) == 2 * 2 * 3
+    (row,) = [row for row in rows if (row["start"], row["lead"], row["channel"]) == ("410", "2.0", "nino34")]
+    dataset = get_dataset("sst-monthly")
+    beside = engine.evaluation.baseline_scores(dataset, [dataset.load("pacific")], [410], 2)
+    assert beside is not None
+    at = beside.sel(run="pacific", start=410, lead=2, channel="nino34")
+    for name in ("persistence", "damped persistence", "climatology"):
+        for score in ("crps", "mse", "mean"):
+            assert float(row[f"{name}_{score}"]) == pytest.approx(float(at[score].sel(baseline=name)), rel=1e-6)
+
+
+def test_a_start_beyond_the_run_ends_in_one_sentence(monthly_model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = f"evaluate --dataset sst-monthly --model {monthly_model} --starts 2000 --no-cache"
+    assert main(words.split()) == 2
+    assert capsys.readouterr().err.startswith("coldcast: Run pacific cannot be forecast from frames 2000")
 
 
 def test_fitting_baselines_without_training_runs_ends_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 import itertools
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,22 @@ def test_twice_the_members_need_twice_the_time(calibrated: str) -> None:
         best_under(calibrated, 134.0, members=4, steps=134, seconds_per_call=0.5)
 
 
+def test_leads_asked_for_beside_the_whole_ones_count_too(calibrated: str) -> None:
+    best = partial(best_under, calibrated, members=2, steps=134, seconds_per_call=0.5, output_leads=(0.5,))
+    assert best(135.0) == MEASURED[3]
+    with pytest.raises(RequestError, match="take 140 s"):
+        best(134.0)
+
+
+@pytest.mark.parametrize("pace", [0.0123, 0.777, 3.3])
+def test_the_time_that_a_refusal_names_is_enough(calibrated: str, pace: float) -> None:
+    with pytest.raises(RequestError) as refusal:
+        best_under(calibrated, 1e-3, members=3, steps=134, seconds_per_call=pace)
+    named = float(str(refusal.value).split("take ")[1].split(" s")[0])
+    assert named < 1.1 * 3 * 134 * pace
+    assert best_under(calibrated, named, members=3, steps=134, seconds_per_call=pace) == MEASURED[3]
+
+
 def test_the_pace_is_the_time_of_a_few_calls_divided_by_their_number(mesh_model: str) -> None:
     clock = itertools.count(100, 24).__next__  # 24 s go by between two looks
     pace = measure_seconds_per_call(ForecastRequest("spring-mesh", mesh_model, members=4), device="cpu", clock=clock)
@@ -135,6 +152,8 @@ def test_a_time_allowed_decides_how_to_run_and_nothing_else(calibrated: str, mon
         request, schedule="stride4", solver="cold", last_step="forecast", noise="0.5", refine=False
     )
     assert within(request, 0.41).schedule == "stride134"  # 134 calls × 3 members × 1 ms
+    with pytest.raises(RequestError, match=r"take 0\.42 s"):  # ten leads more
+        within(replace(request, output_leads=tuple(lead + 0.5 for lead in range(6))), 0.41)
     with pytest.raises(RequestError, match="the schedule too"):
         within(replace(request, schedule="full"), 100)
     for seconds in (0.0, -1.0, float("nan"), float("inf")):

@@ -239,6 +239,13 @@ def test_the_tables_show_the_numbers_of_the_card() -> None:
     )
 
 
+def test_a_baseline_of_other_runs_is_not_what_a_model_is_divided_by() -> None:
+    table = card()
+    table.loc[table["method"] == "climatology", "runs"] = "5 bundled"
+    (whole,) = [line for line in render(table, paired()).splitlines() if "0.0766 | 0.90" in line]
+    assert whole.endswith("| 0.77 (0.71–0.82) | |")
+
+
 def test_models_come_before_baselines_and_test_runs_before_others() -> None:
     lines = render(card(), paired()).splitlines()
     named = [line.split(" | ")[0].lstrip("| ") for line in lines if re.match(r"\| (navier-stokes-|climatology)", line)]
@@ -275,6 +282,8 @@ def test_only_what_is_between_the_markers_is_replaced(tmp_path: Path) -> None:
     readme.write_text("no markers")
     with pytest.raises(DataError, match="no place for the score card"):
         put_into(readme, "new\n")
+    with pytest.raises(DataError, match="cannot be read"):
+        put_into(tmp_path / "none.md", "new\n")
 
 
 def test_the_readme_shows_what_the_card_renders_to() -> None:
@@ -346,3 +355,5 @@ def test_a_model_of_another_data_set_or_from_elsewhere_ends_in_one_sentence(
     assert "is for spring-mesh, not sst-monthly" in capsys.readouterr().err
     assert main(["scorecard", "--model", "other"]) == 2
     assert "does not come with the project" in capsys.readouterr().err
+    assert main(["scorecard", "--model", "spring-mesh-fast", "--members", "1"]) == 2
+    assert "1 member(s) have no spread to score" in capsys.readouterr().err

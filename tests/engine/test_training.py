@@ -68,7 +68,16 @@ def test_the_rival_without_interpolator_trains_and_its_dropout_makes_the_ensembl
     assert np.isfinite(list(train(options))[-1].loss)
     with pytest.raises(RequestError, match="--stage dropout"):
         train(replace(options, stage="interpolator"))
+    with pytest.raises(RequestError, match="--preset dropout"):
+        train(replace(options, preset="fast", folder=tmp_path / "other"))
     defaults = Defaults(134, 3, "0", "cold", "forecast", "window", False, "fp32")
+    for wrong, words in (
+        ({"defaults": replace(defaults, schedule="full")}, "ask for schedule 0"),
+        ({"defaults": defaults, "stage": "interpolator"}, "trains no forecaster: choose direct, forecaster, dropout"),
+    ):
+        with pytest.raises(RequestError, match=words):
+            publish(DATASET, "dropout", folder=tmp_path, target=tmp_path / "made", **wrong)
+    assert not (tmp_path / "made").exists()
     card = publish(DATASET, "dropout", defaults=defaults, folder=tmp_path, target=tmp_path / "made")
     assert card.method == "dropout"
     assert "interpolator" not in card.training

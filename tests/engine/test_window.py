@@ -83,6 +83,13 @@ def test_a_forecaster_s_noise_is_drawn_anew_for_every_call(tmp_path: Path) -> No
         assert not torch.equal(forecast(x, 0.0), forecast(x, 0.0))
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_forecaster_that_keeps_its_dropout_draws_masks_for_every_call(tmp_path: Path, kept: bool) -> None:
+    forecast, interpolate = bound(save_small_checkpoint(tmp_path / "model", "spring-mesh", keeps_dropout=kept), "none")
+    x = interpolate.setting.initial
+    assert torch.equal(forecast(x, 0.0), forecast(x, 0.0)) != kept
+
+
 @pytest.mark.parametrize("name", DATASETS)
 def test_boundary_conditions_leave_the_truth_as_it_is(name: str) -> None:
     dataset = DATASETS[name]
