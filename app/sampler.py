@@ -106,7 +106,14 @@ def best_within_control(given: ResolvedRequest, window: Window, pace: Pace) -> R
     try:
         with st.spinner("Timing a network call …"):
             each = pace(given)
-        point = best_under(given.model, seconds, members=given.members, steps=given.steps, seconds_per_call=each)
+        point = best_under(
+            given.model,
+            seconds,
+            members=given.members,
+            steps=given.steps,
+            seconds_per_call=each,
+            output_leads=given.output_leads,
+        )
     except EngineError as error:
         st.warning(plain(str(error)))
         return given

@@ -74,6 +74,7 @@ def publish(
         training={
             "date": date.today().isoformat(),
             "hardware": f"{platform.machine()}, {torch.get_num_threads()} threads, {_device_name()}",
+            **({} if between is None else _started(folder, interpolator_stage)),
             **({} if between is None else {"interpolator": {"stage": interpolator_stage, **_described(between)}}),
             **_started(folder, stage),
             "forecaster": {"stage": stage, **_described(counters)},
@@ -103,11 +104,13 @@ def _interpolator(wiring: Preset, path: Path) -> tuple[dict[str, Tensor], Counte
 
 
 def _started(folder: Path, stage: str) -> dict[str, Any]:
-    """The stage that this one started from, whose minutes count too; nothing where it started from random weights."""
-    first = STAGES[stage].starts_from
-    if first is None or not (path := folder / f"{first}.safetensors").exists():
-        return {}
-    return {"forecaster_start": {"stage": first, **_described(load_best(path)[1])}}
+    """The stage that this one went on from, whose minutes count too; nothing where it began with random weights."""
+    trains = STAGES[stage].trains
+    for first in filter(None, (STAGES[stage].starts_from, *STAGES[stage].needs)):
+        path = folder / f"{first}.safetensors"
+        if STAGES[first].trains == trains and path.exists():
+            return {f"{trains}_start": {"stage": first, **_described(load_best(path)[1])}}
+    return {}
 
 
 def _described(counters: Counters) -> dict[str, Any]:
