@@ -167,7 +167,8 @@ EXPERIMENTS = {
         "Euler or Heun",
         "Cold sampling is Euler's method for a differential equation; Heun's looks twice at each step and costs twice "
         "the calls. At the same calls, the lower line wins. Heun can only help where the path is smooth, which takes "
-        "noise that is frozen over the window.",
+        "noise that is frozen over the window and a forecaster that draws none of its own, as in the models after the "
+        "recipe of the paper.",
         draw_numbers("value", "network calls per member and window", lines=True),
     ),
     "schedule": Experiment(

@@ -71,11 +71,12 @@ PRESETS: dict[tuple[str, str], Preset] = {
         normalised=True,
     ),
     ("spring-mesh", "fast"): Preset(
-        NetworkSpec("convnet", {"in_channels": 9, **_MESH_FAST, "dropout": 0.0}),  # its noise is an input
+        NetworkSpec("convnet", {"in_channels": 9, **_MESH_FAST}),
         NetworkSpec("convnet", {"in_channels": 9, **_MESH_FAST}),
         output_form="linear",
         normalised=True,
         conditioning="data+noise",
+        keeps_dropout=True,
     ),
     ("spring-mesh", "published"): Preset(
         NetworkSpec("convnet", {"in_channels": 5, **_MESH_FAST}),
