@@ -177,19 +177,22 @@ def _rows(ground: Ground, model: str, experiment: str, variant: Variant, scores:
 
 
 def _several_steps(setting: Setting) -> ResolvedRequest:
-    """The request, its schedule replaced where that has but one step and nothing to show."""
-    alone = len(schedule_of(setting.request, setting.card)) == 1
-    return replace(setting.request, schedule="only_dynamics") if alone else setting.request
+    """The request, its schedule replaced by one of about four steps where it has but one and nothing to show."""
+    if len(schedule_of(setting.request, setting.card)) > 1:
+        return setting.request
+    return replace(setting.request, schedule=f"stride{math.ceil(setting.card.horizon / 4)}")
 
 
 def _solver(setting: Setting) -> Iterator[Variant]:
-    for solver in ("cold", "naive"):
-        yield Variant(solver, None, replace(_several_steps(setting), solver=solver))
+    """With masks drawn anew at every call, whose differences add up in cold sampling alone, and with frozen ones."""
+    for noise in ("independent", "window"):
+        for solver in ("cold", "naive"):
+            yield Variant(f"{solver}, {noise}", None, replace(_several_steps(setting), solver=solver, noise=noise))
 
 
 def _interpolator_dropout(setting: Setting) -> Iterator[Variant]:
     request = _several_steps(setting)
-    yield Variant("on", 1, request)
+    yield Variant("on", 1, replace(request, noise="independent") if request.noise == "none" else request)
     yield Variant("off", 0, replace(request, noise="none"))
 
 

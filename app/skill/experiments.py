@@ -120,8 +120,10 @@ def setting_title(setting: str) -> str:
 
 
 SETTINGS = {name: title for name, title in sampler.NOISE.items() if name != sampler.CORRELATION} | {
-    "cold": "Cold",
-    "naive": "Naive",
+    "cold, independent": "Cold, independent noise",
+    "naive, independent": "Naive, independent noise",
+    "cold, window": "Cold, frozen noise",
+    "naive, window": "Naive, frozen noise",
     "on": "On",
     "off": "Off",
     "fair": "Fair form",
@@ -136,7 +138,8 @@ EXPERIMENTS = {
     "solver": Experiment(
         "Cold or naive sampling",
         "Cold sampling adds the change that the interpolator sees between two leads to the state it has; naive "
-        "sampling takes the interpolator's state as it is. The one further left is better.",
+        "sampling takes the interpolator's state as it is. Further left is better. Where the interpolator draws "
+        "anew at every call, those draws add up in cold sampling alone: frozen over the window they do not.",
         draw_settings,
     ),
     "interpolator-dropout": Experiment(

@@ -129,8 +129,8 @@ def tried(experiment: str, setting: str, value: float | None, **other: Any) -> d
 
 
 ABLATIONS = [
-    tried("solver", "cold", None, crps=0.012, ssr=0.97),
-    tried("solver", "naive", None, crps=0.019, ssr=0.7),
+    tried("solver", "cold, window", None, crps=0.012, ssr=0.97),
+    tried("solver", "naive, window", None, crps=0.019, ssr=0.7),
     tried("interpolator-dropout", "on", 1),
     tried("interpolator-dropout", "off", 0),
     tried("refinement", "off", 0),
@@ -324,7 +324,7 @@ def test_experiments_have_the_lines_and_dots_of_the_table(open_skill: Open) -> N
     assert lines["spread"] == ["RMSE", "spread"]
     assert len(lines["schedule"]) == len(lines["training-runs"]) == 1
     solver = figures["solver"]
-    assert solver["layout"]["yaxis"]["ticktext"] == ["Cold", "Naive"]
+    assert solver["layout"]["yaxis"]["ticktext"] == ["Cold, frozen<br>noise", "Naive, frozen<br>noise"]
     assert [numbers(trace["x"]) for trace in solver["data"]] == [[0.012, 0.019], [0.97, 0.7]]
     assert figures["noise"]["layout"]["yaxis"]["ticktext"][1] == "Correlation 0.5"
     (schedule,) = figures["schedule"]["data"]

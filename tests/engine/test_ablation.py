@@ -236,7 +236,7 @@ def test_the_command_renews_its_experiments_and_leaves_the_others(
     for experiment in ("solver", "refinement", "solver"):
         assert main([*words.split(), "--experiment", experiment, "--out", str(out)]) == 0
     table = read_ablations(out)
-    assert table["experiment"].tolist() == ["refinement"] * 2 + ["solver"] * 2
+    assert table["experiment"].tolist() == ["refinement"] * 2 + ["solver"] * 4
     assert "naive" in capsys.readouterr().out
     assert main([*words.split(), "--folder", "ten=here", "--out", str(out)]) == 2
     assert "ten=here" in capsys.readouterr().err
