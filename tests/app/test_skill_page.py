@@ -324,7 +324,7 @@ def test_experiments_have_the_lines_and_dots_of_the_table(open_skill: Open) -> N
     assert lines["spread"] == ["RMSE", "spread"]
     assert len(lines["schedule"]) == len(lines["training-runs"]) == 1
     solver = figures["solver"]
-    assert solver["layout"]["yaxis"]["ticktext"] == ["Cold, frozen<br>noise", "Naive, frozen<br>noise"]
+    assert solver["layout"]["yaxis"]["ticktext"] == ["Cold, frozen noise", "Naive, frozen<br>noise"]
     assert [numbers(trace["x"]) for trace in solver["data"]] == [[0.012, 0.019], [0.97, 0.7]]
     assert figures["noise"]["layout"]["yaxis"]["ticktext"][1] == "Correlation 0.5"
     (schedule,) = figures["schedule"]["data"]
