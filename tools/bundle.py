@@ -44,7 +44,7 @@ BUNDLES = (
     Bundle(
         dataset="navier-stokes",
         test=5,
-        ood=3,
+        ood=2,
         source="simulated by Coldcast: P2-P1 finite elements, linearly implicit BDF3, time step 0.02 s",
         step=5e-5,
     ),
