@@ -171,7 +171,7 @@ def test_too_little_time_says_how_much_is_needed_and_changes_nothing(open_page: 
     before = dict(page.query_params)
     page = choose(page, 0.5)
     (warning,) = page.sidebar.warning
-    assert "1\\.3 s" in warning.value
+    assert "1\\.4 s" in warning.value
     assert dict(page.query_params) == before
 
 
