@@ -106,7 +106,8 @@ def test_a_data_set_is_picked_a_short_forecast_runs_and_the_frames_change(open_p
     expect(player(page)).to_have_attribute("data-frames", "21", timeout=PATIENCE)
     first, picture = frame(page), page.evaluate(PICTURE)
     wait_until_frame_is_not(page, first)
-    assert page.evaluate(PICTURE) != picture
+    # the frame may have changed between the two lines above, so that its picture is the next one's
+    page.wait_for_function(f"before => ({PICTURE})() !== before", arg=picture, timeout=PATIENCE)
     assert "steps=20" in page.url
     assert "members=3" in page.url
 
