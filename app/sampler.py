@@ -9,7 +9,7 @@ import streamlit as st
 from app.plain_text import plain
 from app.widgets import begin, in_one_line, key_of
 from engine.errors import EngineError, RequestError
-from engine.fronts import CHOSEN, FrontPoint, best_under, read_front
+from engine.fronts import FrontPoint, best_under, read_front
 from engine.noise import parse_coupling
 from engine.requests import ResolvedRequest, calls_per_member
 from engine.sampling import SOLVERS
@@ -106,14 +106,7 @@ def best_within_control(given: ResolvedRequest, window: Window, pace: Pace) -> R
     try:
         with st.spinner("Timing a network call …"):
             each = pace(given)
-        point = best_under(
-            given.model,
-            seconds,
-            members=given.members,
-            steps=given.steps,
-            seconds_per_call=each,
-            output_leads=given.output_leads,
-        )
+        point = best_under(given, seconds, seconds_per_call=each)
     except EngineError as error:
         st.warning(plain(str(error)))
         return given
@@ -155,7 +148,7 @@ def _set_to_point(given: ResolvedRequest, window: Window, point: FrontPoint) -> 
         "refine": point.refine,
     }.items():
         st.session_state[_sampler_key(given, name)] = value
-    return replace(given, **{name: getattr(point, name) for name in CHOSEN})
+    return point.apply(given)
 
 
 def say_what_was_chosen(sampled: ResolvedRequest) -> None:
@@ -163,7 +156,7 @@ def say_what_was_chosen(sampled: ResolvedRequest) -> None:
     choice: Choice | None = st.session_state.get(_sampler_key(sampled, "choice"))
     if choice is None or (choice.members, choice.steps) != (sampled.members, sampled.steps):
         return
-    if all(getattr(sampled, name) == getattr(choice.point, name) for name in CHOSEN):
+    if choice.point.is_way_of(sampled):
         st.caption(choice_words(choice.point, calls_per_member(sampled), sampled.members, choice.seconds_per_call))
 
 

@@ -63,6 +63,17 @@ def score_forecast(forecast: xr.Dataset, run: Run, start: int, dataset: Dataset)
     return labelled(parts, list(known), names)
 
 
+def scorer_of(dataset: Dataset) -> Callable[[xr.Dataset, Run, int, Dataset], xr.Dataset]:
+    """What scores a forecast: `score_forecast`, of an observed record `score_record_forecast`."""
+    return score_forecast if dataset.calendar is None else score_record_forecast
+
+
+def forecast_length(dataset: Dataset, run: Run, start: int, steps: int | None = None) -> int:
+    """Data steps of a scored forecast: as asked, else to the end of a simulated run, a record's default."""
+    longest = run.frames if dataset.calendar is None else dataset.default_steps
+    return min(steps or longest, run.frames - 1 - start)
+
+
 def check_starts(runs: Sequence[Run], starts: Sequence[int]) -> None:
     """Raises RequestError where a run has no frame after a start."""
     for run in runs:
@@ -94,13 +105,12 @@ def evaluate(
     Raises: RequestError if a run has no frame after a start.
     """
     check_starts(runs, starts)
-    score = score_forecast if dataset.calendar is None else score_record_forecast
+    score = scorer_of(dataset)
     rows: list[xr.Dataset] = []
     for number, run in enumerate(runs):
         row: list[xr.Dataset] = []
-        longest = run.frames if dataset.calendar is None else dataset.default_steps
         for start in starts:
-            length = min(steps or longest, run.frames - 1 - start)
+            length = forecast_length(dataset, run, start, steps)
             row.append(score(forecast(run, start, length), run, start, dataset))
             if done is not None:
                 done(number * len(starts) + len(row), len(runs) * len(starts))

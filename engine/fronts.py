@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
-from engine.checkpoint import ModelCard, checkpoint_folder, load_card, save_defaults
+from engine.checkpoint import Defaults, ModelCard, checkpoint_folder, load_card, save_defaults
 from engine.errors import DataError, RequestError
 from engine.evaluation import skill
 from engine.forecasting import forecast
@@ -31,6 +32,8 @@ CALIBRATED = (0.9, 1.1)  # spread-skill ratio
 NEARLY_BEST = 1.03  # of the lowest CRPS
 
 PROBE_MEMBERS = 20
+
+_Asked = TypeVar("_Asked", ForecastRequest, ResolvedRequest, Defaults)
 
 
 @dataclass(frozen=True)
@@ -53,16 +56,13 @@ class FrontPoint:
     members: int
     split: str
 
-    def apply(self, request: ForecastRequest) -> ForecastRequest:
-        """The request run in this way."""
-        return replace(
-            request,
-            schedule=self.schedule,
-            solver=self.solver,
-            last_step=self.last_step,
-            noise=self.noise,
-            refine=self.refine,
-        )
+    def apply(self, request: _Asked) -> _Asked:
+        """The request, or a card's defaults, run in this way."""
+        return replace(request, **{name: getattr(self, name) for name in CHOSEN})
+
+    def is_way_of(self, request: ForecastRequest | Defaults) -> bool:
+        """Whether the request, or a card's defaults, run in this way."""
+        return all(getattr(self, name) == getattr(request, name) for name in CHOSEN)
 
 
 COLUMNS = tuple(FrontPoint.__dataclass_fields__)
@@ -120,31 +120,21 @@ def recommended(points: Sequence[FrontPoint]) -> FrontPoint:
     return min((point for point in points if point.crps <= enough), key=lambda point: (abs(point.ssr - 1), point.calls))
 
 
-def best_under(
-    model: str,
-    seconds: float,
-    *,
-    members: int,
-    steps: int,
-    seconds_per_call: float,
-    output_leads: tuple[float, ...] = (),
-) -> FrontPoint:
-    """The point of lowest CRPS that so many members and steps can be forecast with in the time.
+def best_under(request: ResolvedRequest, seconds: float, *, seconds_per_call: float) -> FrontPoint:
+    """The point of the model's front with the lowest CRPS by which the request can be forecast in the time.
 
-    seconds_per_call: of one network call for one member, as `measure_seconds_per_call` finds it. output_leads: further
-    leads, which cost calls too.
+    seconds_per_call: of one network call for one member, as `measure_seconds_per_call` finds it.
 
     Raises: RequestError, naming what the cheapest needs, if none can; DataError without a calibration.
     """
-    card = load_card(model)
-    asked = ForecastRequest(card.dataset, model=model, members=members, steps=steps, output_leads=output_leads)
-    points = read_front(model)
-    needed = {point: members * seconds_per_call * calls_per_member(point.apply(asked)) for point in points}
+    points = read_front(request.model)
+    of_all = request.members * seconds_per_call
+    needed = {point: of_all * calls_per_member(point.apply(request)) for point in points}
     fitting = [point for point in points if needed[point] <= seconds]
     if not fitting:
         raise RequestError(
-            f"{members} members × {steps} steps take {_rounded_up(min(needed.values())):g} s with the cheapest"
-            f" schedule, more than the {seconds:g} s given: allow that much, or ask for fewer members or steps."
+            f"{request.members} members × {request.steps} steps take {_rounded_up(min(needed.values())):g} s with the"
+            f" cheapest schedule, more than the {seconds:g} s given: allow that, or ask for fewer members or steps."
         )
     return min(fitting, key=lambda point: (point.crps, needed[point]))
 
@@ -179,15 +169,7 @@ def within(request: ForecastRequest, seconds: float, *, device: str = "auto") ->
     whole = resolve(request)
     read_front(whole.model)  # before the probe, which takes its time
     pace = measure_seconds_per_call(whole, device=device)
-    point = best_under(
-        whole.model,
-        seconds,
-        members=whole.members,
-        steps=whole.steps,
-        seconds_per_call=pace,
-        output_leads=whole.output_leads,
-    )
-    return point.apply(request)
+    return best_under(whole, seconds, seconds_per_call=pace).apply(request)
 
 
 def calibrate(
@@ -215,8 +197,7 @@ def apply_recommended(model: str | Path) -> FrontPoint:
     Raises: DataError without a calibration.
     """
     point = recommended(read_front(model))
-    chosen = {name: getattr(point, name) for name in CHOSEN}
-    save_defaults(model, replace(load_card(model).defaults, **chosen))
+    save_defaults(model, point.apply(load_card(model).defaults))
     return point
 
 

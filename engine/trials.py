@@ -8,9 +8,8 @@ import xarray as xr
 from engine.checkpoint import ModelCard
 from engine.datasets.base import Dataset, Run
 from engine.errors import RequestError
-from engine.evaluation import check_starts, joined, score_forecast
+from engine.evaluation import check_starts, forecast_length, joined, scorer_of
 from engine.forecasting import forecast_from
-from engine.record_evaluation import score_record_forecast
 from engine.requests import ResolvedRequest, calls_per_member
 from engine.schedules import parse_schedule
 
@@ -53,8 +52,7 @@ class Ground:
 
     def length(self, run: Run, start: int) -> int:
         """Data steps of the forecast of a run from a start."""
-        longest = run.frames if self.dataset.calendar is None else self.dataset.default_steps
-        return min(self.steps or longest, run.frames - 1 - start)
+        return forecast_length(self.dataset, run, start, self.steps)
 
 
 def check_members(request: ResolvedRequest) -> None:
@@ -72,7 +70,7 @@ def score_members(
     the same in each.
     """
     counts = sorted(set(counts))
-    score = score_forecast if ground.dataset.calendar is None else score_record_forecast
+    score = scorer_of(ground.dataset)
     channels = [channel.name for channel in ground.dataset.channels]
     rows: dict[int, list[xr.Dataset]] = {count: [] for count in counts}
     for number, run in enumerate(ground.runs):

@@ -94,11 +94,9 @@ class WindowForecaster:
         return _constrained(at_horizon, forecaster.horizon, self.model, self.setting)
 
     def _noise(self, x: Tensor) -> Tensor | None:
-        forecaster = self.model.forecaster
-        shape = forecaster.noise_shape(x.shape[1:])
-        if shape is None:
+        if not self.model.forecaster.draws_noise:
             return None
-        return _network_input(self.noise.normal(f"condition/{self.calls}", shape), self.model)
+        return _network_input(self.noise.normal(f"condition/{self.calls}", x.shape[1:]), self.model)
 
     def _dropout(self) -> Dropout | None:
         if self.model.forecaster.keeps_dropout:

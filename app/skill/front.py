@@ -13,12 +13,13 @@ from app.plots.skill import PURPLE, Dots, front_chart
 from app.skill.words import QUIET, crps_title, nothing_yet, number, units_of
 from engine.checkpoint import ModelCard, checkpoint_folder, load_card
 from engine.datasets import Dataset
-from engine.fronts import CHOSEN, FRONT_FILE, FrontPoint, pareto, read_front
+from engine.fronts import CALIBRATED, FRONT_FILE, FrontPoint, pareto, read_front
 
+LOW, HIGH = CALIBRATED
 RELIABILITY: dict[str, tuple[Callable[[float], bool], str, str]] = {
-    "too sure (spread ÷ RMSE < 0.9)": (lambda ratio: ratio < 0.9, ORANGE, "triangle-down"),
-    "reliable (0.9 to 1.1)": (lambda ratio: 0.9 <= ratio <= 1.1, GREEN, "circle"),
-    "not sure enough (> 1.1)": (lambda ratio: ratio > 1.1, PURPLE, "triangle-up"),
+    f"too sure (spread ÷ RMSE < {LOW})": (lambda ratio: ratio < LOW, ORANGE, "triangle-down"),
+    f"reliable ({LOW} to {HIGH})": (lambda ratio: LOW <= ratio <= HIGH, GREEN, "circle"),
+    f"not sure enough (> {HIGH})": (lambda ratio: ratio > HIGH, PURPLE, "triangle-up"),
 }
 """What a ratio means, with the colour and the symbol of its dots."""
 
@@ -34,7 +35,7 @@ def front(dataset: Dataset, model: str) -> None:
         nothing_yet("The ways to sample this model have not been compared yet. To compare them", command)
         return
     points = read_front(model)
-    best, default = pareto(points), [point for point in points if is_default(point, card)]
+    best, default = pareto(points), [point for point in points if point.is_way_of(card.defaults)]
     st.caption(front_words(card, points, is_ringed=bool(default)))
     series = tuple(
         front_dots(found, name, colour, symbol)
@@ -61,11 +62,6 @@ def front_words(card: ModelCard, points: Sequence[FrontPoint], *, is_ringed: boo
         f"of the {plain(first.split)} data with {first.members} members. The dotted line joins those that no other "
         f"beats in both cost and CRPS.{ringed} On the Forecast page, *Best under … seconds* picks from these."
     )
-
-
-def is_default(point: FrontPoint, card: ModelCard) -> bool:
-    """Whether a model samples in this way unless asked otherwise."""
-    return all(getattr(point, name) == getattr(card.defaults, name) for name in CHOSEN)
 
 
 def front_dots(points: Sequence[FrontPoint], name: str, colour: str = GREY, symbol: str = "circle") -> Dots:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from engine.datasets.base import Dataset, Run
+    from engine.evaluation import RunForecast
+    from engine.requests import ResolvedRequest
 
 HELP = "score forecasts of known runs by lead, beside persistence and climatology"
 
@@ -149,30 +151,38 @@ def select_runs(dataset: "Dataset", split: str, wanted: str, *, generated: bool 
 
 
 def _evaluate(dataset: "Dataset", arguments: argparse.Namespace) -> "xr.Dataset":
-    from dataclasses import replace
-
-    from engine.cache import default_cache
     from engine.evaluation import check_starts, evaluate
-    from engine.forecasting import forecast_from, resolve
+    from engine.forecasting import resolve
 
     request = resolve(request_from(arguments, dataset.name))
     runs = select_runs(dataset, arguments.split, arguments.runs, generated=arguments.generated)
     given = arguments.starts
     starts = dataset.scored_starts(arguments.split, runs[0]) if given is None else _whole_numbers(given)
     check_starts(runs, starts)
-    cache = None if arguments.no_cache else default_cache()
-
-    def forecast(run: "Run", start: int, steps: int) -> "xr.Dataset":
-        inside = tuple(lead for lead in request.output_leads if lead <= steps)
-        wanted = replace(request, steps=steps, output_leads=inside)
-        return forecast_from(run, start, wanted, cache=cache, device=arguments.device)
-
+    forecast = forecaster_of(request, stored=not arguments.no_cache, device=arguments.device)
     print(
         f"{dataset.name}, model {request.model}, {request.members} members;"
         f" {len(runs)} {arguments.split} run(s) from {_described(dataset, runs[0], starts)};"
         f" schedule {request.schedule}, solver {request.solver}, noise {request.noise}, {request.precision}"
     )
     return evaluate(dataset, runs, starts, forecast, steps=arguments.steps, done=say_done)
+
+
+def forecaster_of(request: "ResolvedRequest", *, stored: bool, device: str) -> "RunForecast":
+    """Forecasts of any run from any frame by one request, as long as is wanted; stored: through the cache."""
+    from dataclasses import replace
+
+    from engine.cache import default_cache
+    from engine.forecasting import forecast_from
+
+    cache = default_cache() if stored else None
+
+    def forecast(run: "Run", start: int, steps: int) -> "xr.Dataset":
+        inside = tuple(lead for lead in request.output_leads if lead <= steps)
+        wanted = replace(request, steps=steps, output_leads=inside)
+        return forecast_from(run, start, wanted, cache=cache, device=device)
+
+    return forecast
 
 
 def _described(dataset: "Dataset", run: "Run", starts: Sequence[int]) -> str:

@@ -4,14 +4,11 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from engine.commands.evaluate import say_done, select_runs
+from engine.commands.evaluate import forecaster_of, say_done, select_runs
 from engine.errors import DataError, RequestError
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from engine.datasets.base import Dataset, Run
-    from engine.evaluation import RunForecast
     from engine.requests import ResolvedRequest
 
 HELP = "score every checkpoint on its test data into checkpoints/scorecard.csv, or render the README's tables from it"
@@ -110,7 +107,7 @@ def _score_dataset(dataset: "Dataset", models: Sequence[str], arguments: argpars
         for split, (runs, words) in chosen.items():
             starts = dataset.scored_starts(split, runs[0])
             print(f"{dataset.name}, {model}, {split}: {words}, {len(starts)} start(s), {request.members} members")
-            forecast = _forecaster(request, arguments)
+            forecast = forecaster_of(request, stored=arguments.cache, device=arguments.device)
             scores = evaluate(dataset, runs, starts, forecast, baselines=False, done=say_done)
             what = Scored(dataset.name, model, method, split, words, request.members, _in_words(request, method))
             rows = model_rows(scores, what)
@@ -159,21 +156,6 @@ def _in_words(request: "ResolvedRequest", method: str) -> str:
         return f"one call a lead{precision}"
     solver = "" if request.solver == "cold" else f", {request.solver}"
     return f"{request.schedule}, {request.noise}{solver}{', refined' if request.refine else ''}{precision}"
-
-
-def _forecaster(request: "ResolvedRequest", arguments: argparse.Namespace) -> "RunForecast":
-    """Forecasts of any run from any frame by one request, as long as is wanted."""
-    from dataclasses import replace
-
-    from engine.cache import default_cache
-    from engine.forecasting import forecast_from
-
-    cache = default_cache() if arguments.cache else None
-
-    def forecast(run: "Run", start: int, steps: int) -> "xr.Dataset":
-        return forecast_from(run, start, replace(request, steps=steps), cache=cache, device=arguments.device)
-
-    return forecast
 
 
 def _write_readme() -> int:

@@ -125,7 +125,7 @@ class Forecaster:
     ) -> Tensor:
         """x at leads (b,), side inputs (b, s, y, x) -> x at the horizon.
 
-        `initial` and `noise` (standard normal, of `noise_shape`) are needed where the conditioning uses them.
+        `initial` and `noise` (standard normal, as x) are needed where the conditioning uses them.
         """
         beside = [side] if self.side_inputs else []
         inputs = torch.cat([x, *self._condition(lead, initial, noise), *beside], dim=1)
@@ -135,9 +135,10 @@ class Forecaster:
         remaining = (1 - lead / self.horizon).view(-1, 1, 1, 1).to(x.dtype)
         return x + self.form.weight(remaining) * out
 
-    def noise_shape(self, state: Sequence[int]) -> tuple[int, ...] | None:
-        """Shape of one sample's noise, for states (channel, y, x); None where F is deterministic."""
-        return tuple(state) if self.conditioning == "data+noise" else None
+    @property
+    def draws_noise(self) -> bool:
+        """Whether every call wants noise."""
+        return self.conditioning == "data+noise"
 
     def _condition(self, lead: Tensor, initial: Tensor | None, noise: Tensor | None) -> list[Tensor]:
         if self.conditioning == "none":

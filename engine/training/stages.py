@@ -65,12 +65,7 @@ def training_dropout(x: Tensor, rate: float, site: int) -> Tensor:
 def interpolator_loss(setting: StageSetting, generator: torch.Generator) -> Tensor:
     """Stage one: distance of I(x_t, x_{t+h}, i), dropout on, to x_{t+i}, i ~ U{1 … h−1}."""
     windows, lead, target = _interpolator_batch(setting, generator)
-
-    def sample() -> Tensor:
-        ends = (windows.initial, windows.x_horizon)
-        return setting.interpolator(*ends, lead, side=windows.side, dropout=training_dropout)
-
-    return LOSSES[setting.loss](sample, target, windows.scored)
+    return _interpolator_distance(setting, windows, lead, target, lambda: windows.x_horizon)
 
 
 def calibration_loss(setting: StageSetting, generator: torch.Generator) -> Tensor:
@@ -78,13 +73,12 @@ def calibration_loss(setting: StageSetting, generator: torch.Generator) -> Tenso
     windows, lead, target = _interpolator_batch(setting, generator)
     kept = (torch.rand(setting.batch, generator=generator) < TRUE_END_SHARE).to(target.device)[:, None, None, None]
 
-    def sample() -> Tensor:
+    def end() -> Tensor:
         with torch.no_grad():
-            end = torch.where(kept, windows.x_horizon, sample_forecast(setting.forecaster, windows))
-        ends = (windows.initial, end.to(windows.initial.dtype))
-        return setting.interpolator(*ends, lead, side=windows.side, dropout=training_dropout)
+            forecast = sample_forecast(setting.forecaster, windows)
+        return torch.where(kept, windows.x_horizon, forecast).to(windows.initial.dtype)
 
-    return LOSSES[setting.loss](sample, target, windows.scored)
+    return _interpolator_distance(setting, windows, lead, target, end)
 
 
 def sample_forecast(forecaster: Forecaster, windows: Windows) -> Tensor:
@@ -97,8 +91,7 @@ def sample_forecast(forecaster: Forecaster, windows: Windows) -> Tensor:
 
 def draw_noise(forecaster: Forecaster, x: Tensor) -> Tensor | None:
     """Noise for a batch of states, from the global generator; None where the forecaster takes none."""
-    shape = forecaster.noise_shape(x.shape[1:])
-    return None if shape is None else torch.randn(len(x), *shape, device=x.device)
+    return torch.randn(x.shape, device=x.device) if forecaster.draws_noise else None
 
 
 def direct_loss(setting: StageSetting, generator: torch.Generator) -> Tensor:
@@ -113,12 +106,7 @@ def dropout_loss(setting: StageSetting, generator: torch.Generator) -> Tensor:
     at_end = (torch.rand(setting.batch, generator=generator) < END_SHARE).to(target.device)
     lead = torch.where(at_end, setting.forecaster.horizon, lead)
     target = torch.where(at_end[:, None, None, None], windows.x_horizon, target)
-
-    def sample() -> Tensor:
-        ends = (windows.initial, windows.x_horizon)
-        return setting.interpolator(*ends, lead, side=windows.side, dropout=training_dropout)
-
-    return LOSSES[setting.loss](sample, target, windows.scored)
+    return _interpolator_distance(setting, windows, lead, target, lambda: windows.x_horizon)
 
 
 def forecaster_loss(setting: StageSetting, generator: torch.Generator) -> Tensor:
@@ -156,6 +144,17 @@ def _forecaster_distance(setting: StageSetting, windows: Windows, lead: Tensor, 
         )
 
     return LOSSES[setting.loss](sample, windows.x_horizon, windows.scored)
+
+
+def _interpolator_distance(
+    setting: StageSetting, windows: Windows, lead: Tensor, target: Tensor, end: Callable[[], Tensor]
+) -> Tensor:
+    """The loss of I at leads (b,), dropout on, between the initial states and ends, which every sample asks for."""
+
+    def sample() -> Tensor:
+        return setting.interpolator(windows.initial, end(), lead, side=windows.side, dropout=training_dropout)
+
+    return LOSSES[setting.loss](sample, target, windows.scored)
 
 
 def _forecast_batch(setting: StageSetting, generator: torch.Generator) -> tuple[Windows, Tensor, Tensor]:

@@ -1,5 +1,8 @@
 """Validation scores of each stage: the fair CRPS, in normalised units over scored cells, of small ensembles."""
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -33,38 +36,37 @@ def validate_direct(setting: StageSetting, runs: TrainingRuns) -> float:
 
 def validate_interpolator(setting: StageSetting, runs: TrainingRuns) -> float:
     """CRPS of I with dropout at three leads of windows spread over the runs."""
-    horizon = setting.interpolator.horizon
-    return _validate_leads(setting, runs, {1, horizon // 2, horizon - 1} - {0})
+    return _validate_leads(setting, runs, _inner_leads(setting), lambda windows: windows.x_horizon)
+
+
+def validate_calibration(setting: StageSetting, runs: TrainingRuns) -> float:
+    """CRPS of I between the initial state and forecast ends, at three leads of windows spread over the runs."""
+    return _validate_leads(setting, runs, _inner_leads(setting), partial(sample_forecast, setting.forecaster))
 
 
 def validate_dropout(setting: StageSetting, runs: TrainingRuns) -> float:
     """CRPS of G with dropout at three leads, the horizon among them, from starts spread over the runs."""
     horizon = setting.forecaster.horizon
-    return _validate_leads(setting, runs, {max(1, horizon // 4), max(1, horizon // 2), horizon})
+    leads = {max(1, horizon // 4), max(1, horizon // 2), horizon}
+    return _validate_leads(setting, runs, leads, lambda windows: windows.x_horizon)
 
 
-def _validate_leads(setting: StageSetting, runs: TrainingRuns, leads: set[int]) -> float:
+def _inner_leads(setting: StageSetting) -> set[int]:
+    horizon = setting.interpolator.horizon
+    return {1, horizon // 2, horizon - 1} - {0}
+
+
+def _validate_leads(
+    setting: StageSetting, runs: TrainingRuns, leads: set[int], end: Callable[[Windows], Tensor]
+) -> float:
+    """Mean CRPS at some leads between the initial states and ends, which every member asks for."""
     interpolator = setting.interpolator
     windows = _windows(setting, runs, interpolator.horizon)
     scores = []
     for lead in sorted(leads):
         times = torch.full((len(windows.run),), float(lead), device=runs.states.device)
-        ends = (windows.initial, windows.x_horizon)
-        members = [interpolator(*ends, times, side=windows.side, dropout=training_dropout) for _ in range(MEMBERS)]
-        target = runs.states[windows.run, windows.start + lead]
-        scores.append(_mean_crps(setting, torch.stack(members), target, windows.scored))
-    return sum(scores) / len(scores)
-
-
-def validate_calibration(setting: StageSetting, runs: TrainingRuns) -> float:
-    """CRPS of I between the initial state and forecast ends, at three leads of windows spread over the runs."""
-    horizon = setting.interpolator.horizon
-    windows = _windows(setting, runs, horizon)
-    scores = []
-    for lead in sorted({1, horizon // 2, horizon - 1} - {0}):
-        times = torch.full((len(windows.run),), float(lead), device=runs.states.device)
-        ends = [(windows.initial, sample_forecast(setting.forecaster, windows)) for _ in range(MEMBERS)]
-        members = [setting.interpolator(*end, times, side=windows.side, dropout=training_dropout) for end in ends]
+        ends = [(windows.initial, end(windows)) for _ in range(MEMBERS)]
+        members = [interpolator(*each, times, side=windows.side, dropout=training_dropout) for each in ends]
         target = runs.states[windows.run, windows.start + lead]
         scores.append(_mean_crps(setting, torch.stack(members), target, windows.scored))
     return sum(scores) / len(scores)

@@ -110,21 +110,23 @@ def test_the_best_under_a_time_is_what_enumeration_finds(calibrated: str) -> Non
     for allowed in (*seconds.values(), max(seconds.values()) + 1):
         fitting = [p for p in MEASURED if seconds[p] <= allowed]
         expected = min(fitting, key=lambda p: p.crps)
-        assert best_under(calibrated, allowed, members=members, steps=steps, seconds_per_call=pace) == expected
+        assert best_under(resolve(asked), allowed, seconds_per_call=pace) == expected
     with pytest.raises(RequestError, match="6 members × 201 steps take"):
-        best_under(calibrated, min(seconds.values()) * 0.99, members=members, steps=steps, seconds_per_call=pace)
+        best_under(resolve(asked), min(seconds.values()) * 0.99, seconds_per_call=pace)
 
 
 def test_twice_the_members_need_twice_the_time(calibrated: str) -> None:
     calls = calls_per_member(MEASURED[3].apply(ForecastRequest("spring-mesh", calibrated, steps=134)))
     assert calls == 134  # one step, and the 133 leads inside
-    assert best_under(calibrated, 134.0, members=2, steps=134, seconds_per_call=0.5) == MEASURED[3]
+    two = resolve(ForecastRequest("spring-mesh", calibrated, members=2, steps=134))
+    assert best_under(two, 134.0, seconds_per_call=0.5) == MEASURED[3]
     with pytest.raises(RequestError, match="take 2"):
-        best_under(calibrated, 134.0, members=4, steps=134, seconds_per_call=0.5)
+        best_under(replace(two, members=4), 134.0, seconds_per_call=0.5)
 
 
 def test_leads_asked_for_beside_the_whole_ones_count_too(calibrated: str) -> None:
-    best = partial(best_under, calibrated, members=2, steps=134, seconds_per_call=0.5, output_leads=(0.5,))
+    asked = resolve(ForecastRequest("spring-mesh", calibrated, members=2, steps=134, output_leads=(0.5,)))
+    best = partial(best_under, asked, seconds_per_call=0.5)
     assert best(135.0) == MEASURED[3]
     with pytest.raises(RequestError, match="take 140 s"):
         best(134.0)
@@ -132,11 +134,12 @@ def test_leads_asked_for_beside_the_whole_ones_count_too(calibrated: str) -> Non
 
 @pytest.mark.parametrize("pace", [0.0123, 0.777, 3.3])
 def test_the_time_that_a_refusal_names_is_enough(calibrated: str, pace: float) -> None:
+    asked = resolve(ForecastRequest("spring-mesh", calibrated, members=3, steps=134))
     with pytest.raises(RequestError) as refusal:
-        best_under(calibrated, 1e-3, members=3, steps=134, seconds_per_call=pace)
+        best_under(asked, 1e-3, seconds_per_call=pace)
     named = float(str(refusal.value).split("take ")[1].split(" s")[0])
     assert named < 1.1 * 3 * 134 * pace
-    assert best_under(calibrated, named, members=3, steps=134, seconds_per_call=pace) == MEASURED[3]
+    assert best_under(asked, named, seconds_per_call=pace) == MEASURED[3]
 
 
 def test_the_pace_is_the_time_of_a_few_calls_divided_by_their_number(mesh_model: str) -> None:
