@@ -13,7 +13,7 @@ from app.link import Resolve
 from app.plain_text import plain
 from app.sampler import DrawSchedule, Pace, Window, sampler_controls
 from app.variables import Threshold
-from app.widgets import begin, in_one_line, key_of
+from app.widgets import held, held_index, in_one_line, key_of
 from engine.checkpoint import list_checkpoints
 from engine.datasets import DATASETS, Dataset, Run, get_dataset
 from engine.datasets.base import OWN, InitialCondition, load_run, parse_initial_condition
@@ -91,9 +91,13 @@ def model_control(given: ResolvedRequest, resolve: Resolve) -> ResolvedRequest:
     if len(names) < 2:
         return given
     key = key_of(given, "model")
-    begin(key, given.model)
     picked = st.selectbox(
-        "Model", names, key=key, format_func=wording.model_title, help=wording.models_help(HELP["model"], names)
+        "Model",
+        names,
+        held_index(names, key, given.model),
+        key=key,
+        format_func=wording.model_title,
+        help=wording.models_help(HELP["model"], names),
     )
     if picked == given.model:
         return given
@@ -124,7 +128,7 @@ def _run_and_frame_control(
         run = st.selectbox(
             "Initial condition",
             runs,
-            index=0 if by else runs.index(start.run),
+            index=runs.index(start.run),
             key=key_of(given, "run"),
             format_func=wording.run_title,
             help=HELP["run"],
@@ -138,7 +142,7 @@ def _run_and_frame_control(
         f"Start frame · at {time:.2f} {dataset.time_units}",
         0,
         last,
-        value=None if by else start.frame,
+        value=start.frame,
         key=key_of(given, "frame"),
         help=HELP["frame"],
     )
@@ -177,11 +181,12 @@ def _runs_to_pick(dataset: Dataset, start: InitialCondition) -> tuple[str, ...]:
 def _day_control(calendar: Calendar, run: Run, given: ResolvedRequest, frame: int, *, moved: bool) -> int:
     first, last, shown = (_day(calendar, run.times[index]) for index in (0, -1, frame))
     key = key_of(given, "date")
-    if moved or key not in st.session_state:
+    if moved:
         st.session_state[key] = shown
     with in_one_line():
         day = st.date_input(
             "Initial condition",
+            held(key, shown),
             min_value=first,
             max_value=last,
             key=key,
@@ -194,12 +199,13 @@ def _day_control(calendar: Calendar, run: Run, given: ResolvedRequest, frame: in
 
 def _month_control(calendar: Calendar, run: Run, given: ResolvedRequest, frame: int, *, moved: bool) -> int:
     key = key_of(given, "month")
-    if moved or key not in st.session_state:
+    if moved:
         st.session_state[key] = frame
     with in_one_line():
         picked = st.selectbox(
             "Initial condition",
             range(run.frames),
+            held(key, frame),
             key=key,
             format_func=lambda index: wording.date_title(calendar, float(run.times[index])),
             help=HELP["month"],

@@ -7,7 +7,7 @@ from typing import Protocol
 import streamlit as st
 
 from app.plain_text import plain
-from app.widgets import begin, in_one_line, key_of
+from app.widgets import held, held_index, in_one_line, key_of
 from engine.errors import EngineError, RequestError
 from engine.fronts import FrontPoint, best_under, read_front
 from engine.noise import parse_coupling
@@ -95,10 +95,9 @@ def best_within_control(given: ResolvedRequest, window: Window, pace: Pace) -> R
     if not is_measured(given.model):
         return given
     key = _sampler_key(given, "seconds")
-    begin(key, SECONDS)
     with in_one_line():
         seconds = st.number_input(
-            "Best under … seconds", 0.1, None, step=1.0, key=key, format="%g", help=HELP["seconds"]
+            "Best under … seconds", 0.1, None, held(key, SECONDS), 1.0, key=key, format="%g", help=HELP["seconds"]
         )
         pressed = st.button("Choose", key=_sampler_key(given, "choose"))
     if not pressed:
@@ -177,17 +176,17 @@ def schedule_control(window: Window, given: ResolvedRequest, draw: DrawSchedule)
     choices = [*schedule_presets(window), CUSTOM]
     is_preset = given.schedule in choices
     key, leads = _sampler_key(given, "schedule"), _sampler_key(given, "leads")
-    begin(key, given.schedule if is_preset else CUSTOM)
     choice = st.selectbox(
         "Sampling schedule",
         choices,
+        held_index(choices, key, given.schedule if is_preset else CUSTOM),
         key=key,
         format_func=lambda name: _schedule_title(name, window),
         help=HELP["schedule"],
     )
     if choice == CUSTOM:
-        begin(leads, _some_leads(window.horizon) if is_preset else given.schedule)
-        choice = st.text_input("Leads in data steps", key=leads, help=HELP["leads"])
+        written = held(leads, _some_leads(window.horizon) if is_preset else given.schedule)
+        choice = st.text_input("Leads in data steps", written, key=leads, help=HELP["leads"])
     try:
         schedule = _schedule(choice, window)
     except RequestError as error:
@@ -230,10 +229,10 @@ def _some_leads(horizon: int) -> str:
 def solver_control(given: ResolvedRequest) -> str:
     """Pick how the sampler steps."""
     key = _sampler_key(given, "solver")
-    begin(key, given.solver)
     picked = st.segmented_control(
         "Sampler",
         list(SOLVERS),
+        default=held(key, given.solver),
         key=key,
         format_func=str.capitalize,
         required=True,
@@ -247,13 +246,15 @@ def noise_control(given: ResolvedRequest) -> str:
     """Pick how the interpolator's randomness is shared between network calls."""
     choice, correlation = _noise_choice(given.noise)
     key = _sampler_key(given, "noise")
-    begin(key, choice)
-    picked = st.selectbox("Noise", list(NOISE), key=key, format_func=NOISE.__getitem__, help=HELP["noise"])
+    names = list(NOISE)
+    at = held_index(names, key, choice)
+    picked = st.selectbox("Noise", names, at, key=key, format_func=NOISE.__getitem__, help=HELP["noise"])
     if picked != CORRELATION:
         return picked
     key = _sampler_key(given, "correlation")
-    begin(key, correlation)
-    asked = st.number_input("Correlation", 0.0, 1.0, step=0.05, key=key, format="%g", help=HELP["correlation"])
+    asked = st.number_input(
+        "Correlation", 0.0, 1.0, held(key, correlation), 0.05, key=key, format="%g", help=HELP["correlation"]
+    )
     return given.noise if (choice, correlation) == (CORRELATION, asked) else f"{asked:g}"
 
 
@@ -273,8 +274,7 @@ def noise_words(noise: str) -> str:
 def refine_control(given: ResolvedRequest) -> bool:
     """Refine the outputs inside each window, or not."""
     key = _sampler_key(given, "refine")
-    begin(key, given.refine)
-    return st.toggle("Refine", key=key, help=HELP["refine"])
+    return st.toggle("Refine", held(key, given.refine), key=key, help=HELP["refine"])
 
 
 def seed_control(given: ResolvedRequest) -> int:

@@ -14,7 +14,7 @@ from app.skill.card import FIRST_QUANTITIES, quantities_of, quantity_title, scor
 from app.skill.experiments import ablations
 from app.skill.front import front
 from app.skill.words import nothing_yet
-from app.widgets import begin
+from app.widgets import held_index
 from engine.checkpoint import list_checkpoints
 from engine.datasets import DATASETS, Dataset, get_dataset
 from engine.errors import EngineError
@@ -75,8 +75,14 @@ def quantity_control(dataset: Dataset, names: tuple[str, ...], link: dict[str, s
     if not names:
         return None
     key = f"skill/{dataset.name}/quantity"
-    begin(key, first_shown(names, link.get("quantity")))
-    return st.selectbox("Scores of", names, key=key, format_func=lambda name: quantity_title(dataset, name), width=240)
+    return st.selectbox(
+        "Scores of",
+        names,
+        held_index(names, key, link.get("quantity", "")),
+        key=key,
+        format_func=lambda name: quantity_title(dataset, name),
+        width=240,
+    )
 
 
 def model_control(dataset: Dataset, names: tuple[str, ...], link: dict[str, str]) -> str:
@@ -85,20 +91,15 @@ def model_control(dataset: Dataset, names: tuple[str, ...], link: dict[str, str]
         return names[0]
     request = session.visit().requests.get(dataset.name)
     key = f"skill/{dataset.name}/model"
-    begin(key, first_shown(names, link.get("model", request.model if request is not None else None)))
     return st.selectbox(
         "Model",
         names,
+        held_index(names, key, link.get("model", request.model if request is not None else "")),
         key=key,
         format_func=wording.model_title,
         help=wording.models_help("The model that the experiments were made with.", names),
         width=360,
     )
-
-
-def first_shown(names: tuple[str, ...], asked: str | None) -> str:
-    """What a picker shows at first: what is asked for where that is among its names."""
-    return asked if asked in names else names[0]
 
 
 def keep_in_link(dataset: Dataset, *, quantity: str | None, model: str | None) -> None:

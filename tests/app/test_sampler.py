@@ -93,6 +93,23 @@ def test_the_noise_begins_with_the_models_own_and_lands_in_the_link(open_page: O
     assert "noise" not in page.query_params
 
 
+def test_what_a_widget_begins_with_is_its_default_so_that_no_cut_short_run_loses_it(open_page: Open) -> None:
+    own = {"schedule": "0,1,5", "solver": "naive", "noise": "0.25", "refine": "True"}
+    page = open_page(**(LINK | own))
+    at = "spring-mesh/spring-mesh-fast"
+    assert page.text_input(key=f"{at}/leads").proto.default == "0,1,5"
+    assert page.number_input(key=f"{at}/correlation").proto.default == 0.25
+    assert page.toggle(key=f"{at}/refine").proto.default is True
+    for name in ("schedule", "noise"):
+        picker = page.selectbox(key=f"{at}/{name}")
+        assert picker.proto.default == picker.index > 0, name
+    solver = next(group for group in page.segmented_control if group.key == f"{at}/solver")
+    assert list(solver.proto.default) == [1]
+    page.text_input(key=f"{at}/leads").set_value("0,2").run()
+    assert page.text_input(key=f"{at}/leads").proto.default == "0,2"
+    assert page.query_params["schedule"] == "0,2"
+
+
 def test_a_correlation_of_the_noise_is_a_number_beside_the_picker(open_page: Open) -> None:
     page = open_page(**LINK)
     assert "correlation" not in keys(page, "number_input")
