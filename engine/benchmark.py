@@ -159,7 +159,7 @@ def plain_forecast(plan: Plan, pair: Pair) -> np.ndarray:
     delivered = []
     for window in range(plan.windows):
         setting = WindowSetting(x, static, start, plan.start_time(window), scaling)
-        noise = MemberNoise(request.seed, members, window)
+        noise = MemberNoise(request.seed, members, window, plan.data_digest)
         forecaster, interpolator = bind(pair, setting, noise, parse_coupling(request.noise))
         landed: dict[float, Tensor] = {}
         for i, i_next in pairwise((*plan.schedule.leads, horizon)):

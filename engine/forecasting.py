@@ -1,18 +1,16 @@
 """The one orchestrator: from a request to an ensemble forecast, window by window and member by member."""
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-import numpy as np
-import torch
 import xarray as xr
-from torch import Tensor
 
 from engine.datasets import Run, get_dataset
 from engine.datasets.base import load_run, parse_initial_condition
-from engine.errors import Cancelled
+from engine.ensemble_walk import EnsembleWalk
+from engine.growing import GrowingEnsemble
 from engine.loading import load_pair
-from engine.member_windows import BATCH_CELLS, MemberWindows, Plan, Store
+from engine.member_windows import Plan, Store
 from engine.requests import (
     ForecastRequest,
     ResolvedRequest,
@@ -33,6 +31,7 @@ __all__ = [
     "forecast",
     "forecast_from",
     "output_leads",
+    "partial_forecast",
     "plan_of",
     "resolve",
     "run",
@@ -47,7 +46,10 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a forecast has come; a call is one network call for a batch of members."""
+    """How far a forecast has come; calls are network calls of single members.
+
+    calls_stored: those of `calls_done` that were not made, their results being stored. ensemble: what has arrived.
+    """
 
     members_done: int
     members: int
@@ -55,6 +57,8 @@ class Progress:
     windows: int
     calls_done: int
     calls_total: int
+    calls_stored: int = 0
+    ensemble: GrowingEnsemble | None = field(default=None, repr=False, compare=False)
 
 
 def forecast(
@@ -70,7 +74,7 @@ def forecast(
     Returns dims (member, lead, y, x), one float32 variable per channel with its units; `lead` counts data steps
     from the initial condition, which stands beside as `<variable>_init`. With a cache, finished member windows
     are stored and reused. Raises RequestError, DataError or CheckpointError in one sentence; Cancelled where
-    `cancelled()` turns true, which is asked after every sampling step.
+    `cancelled()` turns true, which is asked before every network call.
     """
     resolved = resolve(request)
     return forecast_from(
@@ -94,7 +98,7 @@ def forecast_from(
     cancelled: Callable[[], bool] | None = None,
 ) -> xr.Dataset:
     """`forecast` from a frame of any run, bundled or not; the request's init is not looked at."""
-    steps = run_from(trajectory, frame, request, cache=cache, device=device)
+    steps = run_from(trajectory, frame, request, cache=cache, device=device, cancelled=cancelled)
     while True:
         try:
             reached = next(steps)
@@ -102,16 +106,22 @@ def forecast_from(
             return finished.value
         if progress is not None:
             progress(reached)
-        if cancelled is not None and cancelled():
-            raise Cancelled("The forecast was cancelled; what had finished stays stored.")
 
 
 def run(
-    request: ForecastRequest, *, cache: Store | None = None, device: str = "auto"
+    request: ForecastRequest,
+    *,
+    cache: Store | None = None,
+    device: str = "auto",
+    cancelled: Callable[[], bool] | None = None,
 ) -> Generator[Progress, None, xr.Dataset]:
-    """`forecast` as a generator: yields Progress after every sampling step and returns the data set."""
+    """`forecast` as a generator: yields Progress after every sampling step and returns the data set.
+
+    The first members come first, each through all of its windows; `Progress.ensemble` has what has arrived.
+    """
     resolved = resolve(request)
-    return (yield from run_from(*_initial_condition(resolved), resolved, cache=cache, device=device))
+    start = _initial_condition(resolved)
+    return (yield from run_from(*start, resolved, cache=cache, device=device, cancelled=cancelled))
 
 
 def run_from(
@@ -121,27 +131,30 @@ def run_from(
     *,
     cache: Store | None = None,
     device: str = "auto",
+    cancelled: Callable[[], bool] | None = None,
 ) -> Generator[Progress, None, xr.Dataset]:
     """`run` from a frame of any run, bundled or not."""
     request = resolve(request)
     plan = _plan(request, trajectory, frame)
-    pair = load_pair(request.model, device, request.precision)
-    batches = _batches(plan)
-    total, done = calls_per_member(request) * len(batches), 0
-    ensemble = []
-    for members in batches:
-        frames = []
-        x = _initial_state(plan, len(members))
-        for window in range(plan.windows):
-            walk = MemberWindows(plan, pair, cache, members, window, x)
-            for calls in walk.advance():
-                done += calls
-                yield Progress(members.start, request.members, window, plan.windows, done, total)
-            x = walk.last
-            frames.append(walk.frames)
-        ensemble.append(np.concatenate(frames, axis=1))
-    yield Progress(request.members, request.members, plan.windows, plan.windows, total, total)
-    return forecast_dataset(request, plan.dataset, trajectory, frame, np.concatenate(ensemble))
+    walk = EnsembleWalk(plan, load_pair(request.model, device, request.precision), cache, cancelled)
+    for _ in walk.advance():
+        yield Progress(
+            walk.members_done,
+            request.members,
+            walk.window,
+            plan.windows,
+            walk.calls_done,
+            walk.calls_total,
+            walk.calls_stored,
+            walk.ensemble,
+        )
+    return forecast_dataset(request, plan.dataset, trajectory, frame, walk.ensemble.states)
+
+
+def partial_forecast(request: ResolvedRequest, ensemble: GrowingEnsemble) -> xr.Dataset:
+    """What has arrived of a forecast under way, as `forecast` returns it, with fewer members or leads."""
+    plan = plan_of(request)
+    return forecast_dataset(request, plan.dataset, plan.run, plan.frame, ensemble.block())
 
 
 def truth(request: ForecastRequest) -> xr.Dataset:
@@ -195,14 +208,3 @@ def _initial_condition(request: ResolvedRequest) -> tuple[Run, int]:
     dataset = get_dataset(request.dataset)
     condition = parse_initial_condition(request.init, dataset)
     return load_run(dataset, condition.run), condition.frame
-
-
-def _initial_state(plan: Plan, members: int) -> Tensor:
-    state = torch.from_numpy(plan.run.states[plan.frame])
-    return state.expand(members, *state.shape)
-
-
-def _batches(plan: Plan) -> list[range]:
-    cells = plan.run.states.shape[-1] * plan.run.states.shape[-2]
-    size, members = max(1, BATCH_CELLS // cells), plan.request.members
-    return [range(first, min(first + size, members)) for first in range(0, members, size)]

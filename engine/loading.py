@@ -5,10 +5,12 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from engine.checkpoint import NetworkCard, load_card, load_checkpoint
-from engine.datasets import get_dataset
+from engine.allocator import keep_freed_memory
+from engine.checkpoint import ModelCard, NetworkCard, load_card, load_checkpoint
+from engine.datasets import Dataset, get_dataset
 from engine.errors import CheckpointError, RequestError
 from engine.models import build_network, channels_last
+from engine.models.cost import largest_activation
 from engine.models.dynamics import Forecaster, OutputForm, make_interpolator
 from engine.requests import PRECISIONS
 from engine.window import Pair
@@ -22,6 +24,8 @@ def load_pair(model: str, device: str, precision: str) -> Pair:
 
 @lru_cache(maxsize=8)
 def _load_pair(model: str, digest: str, device: torch.device, precision: str) -> Pair:
+    if device.type == "cpu":
+        keep_freed_memory()
     checkpoint = load_checkpoint(model)
     card, dtype = checkpoint.card, PRECISIONS[precision]
     dataset = get_dataset(card.dataset)
@@ -41,7 +45,13 @@ def _load_pair(model: str, digest: str, device: torch.device, precision: str) ->
         device,
         dtype,
         checkpoint.background,
+        _activation(network, card, dataset),
     )
+
+
+def _activation(network: nn.Module, card: ModelCard, dataset: Dataset) -> int:
+    rows, columns = (len(axis.values) for axis in dataset.axes)
+    return largest_activation(network, (int(card.forecaster.config["in_channels"]), rows, columns))
 
 
 def _network(spec: NetworkCard, weights: dict[str, Tensor], device: torch.device, dtype: torch.dtype) -> nn.Module:

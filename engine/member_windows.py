@@ -7,7 +7,7 @@ change a trajectory, so they are stored apart from it.
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -19,15 +19,12 @@ from torch import Tensor
 from engine.checkpoint import ModelCard
 from engine.datasets import Dataset, Run
 from engine.noise import MemberNoise, parse_coupling
-from engine.requests import ResolvedRequest, output_leads
+from engine.requests import ResolvedRequest, refined_leads, window_leads
 from engine.sampling import cold_sampling, refine
 from engine.schedules import Schedule
 from engine.window import Pair, WindowForecaster, WindowInterpolator, WindowSetting, bind
 
-BATCH_CELLS = 300_000
-"""Grid cells that one network call sees at most, over all members and leads of its batch."""
-
-NUMERICS_VERSION = 2
+NUMERICS_VERSION = 3
 """Raised whenever a change alters the numbers of a forecast: stored windows of older versions are then not used."""
 
 
@@ -69,9 +66,7 @@ class Plan:
 
     def window_leads(self, window: int) -> tuple[float, ...]:
         """Leads to deliver from a window, counted from its start."""
-        horizon = self.schedule.horizon
-        from_start = (lead - window * horizon for lead in output_leads(self.request))
-        return tuple(lead for lead in from_start if 0 < lead <= horizon)
+        return window_leads(self.request, self.schedule.horizon, window)
 
     def start_time(self, window: int) -> float:
         """The time at which a window starts, as the times of the run."""
@@ -79,7 +74,11 @@ class Plan:
 
 
 class MemberWindows:
-    """The members' trajectories through one window and the frames to deliver from it."""
+    """The members' trajectories through one window and the frames to deliver from it.
+
+    x: where the window starts, (member, channel, y, x). fields: how many fields a network call may see where leads are
+    drawn together. before_call: called before every network call; what it raises ends the work.
+    """
 
     def __init__(
         self,
@@ -89,14 +88,18 @@ class MemberWindows:
         members: Sequence[int],
         window: int,
         x: Tensor,
+        *,
+        fields: int = 1,
+        before_call: Callable[[], None] = lambda: None,
     ):
         self._plan, self._pair, self._cache, self._window = plan, pair, cache, window
+        self._fields, self._before_call = fields, before_call
         self._members = tuple(members)
         self._x = x
         self._landed = (*plan.schedule.leads[1:], float(plan.schedule.horizon))
         # the states that the steps land on, then the last estimate of the horizon, which refinement starts from
         self._states = np.empty((len(self._members), len(self._landed) + 1, *x.shape[1:]), np.float32)
-        self.frames = np.empty((0,), np.float32)
+        self.frames: np.ndarray = np.empty((0, 0), np.float32)
 
     @property
     def last(self) -> Tensor:
@@ -104,7 +107,7 @@ class MemberWindows:
         return torch.from_numpy(self._states[:, -2]).clone()
 
     def advance(self) -> Iterator[int]:
-        """Bring `last` and `frames` (member, lead, channel, y, x) about; yields network calls after every step."""
+        """Bring `last` and `frames` (member, lead, channel, y, x) about; yields calls of members after every step."""
         keys = [trajectory_key(self._plan, member, self._window) for member in self._members]
         missing = self._take_stored(keys, self._states)
         if missing:
@@ -129,14 +132,13 @@ class MemberWindows:
                 step = next(walk)
             self._states[missing, index] = step.x.cpu().numpy()
             self._states[missing, -1] = step.x_horizon.cpu().numpy()
-            yield forecaster.calls + interpolator.calls - spent
+            yield len(missing) * (forecaster.calls + interpolator.calls - spent)
             spent = forecaster.calls + interpolator.calls
 
     def _deliver(self, keys: list[str]) -> Iterator[int]:
         leads = self._plan.window_leads(self._window)
         at = dict(zip(self._landed, np.moveaxis(self._states, 1, 0), strict=False))
-        kept = {self._landed[-1]} if self._plan.request.refine else set(self._landed)
-        refined = tuple(lead for lead in leads if lead not in kept)
+        refined = refined_leads(self._plan.request, self._plan.schedule, self._window)
         if refined:
             inside = np.empty((len(self._members), len(refined), *self._x.shape[1:]), np.float32)
             yield from self._refine(keys, refined, inside)
@@ -156,11 +158,11 @@ class MemberWindows:
             with torch.inference_mode():
                 _, x = next(walk)
             into[missing, index] = x.cpu().numpy()
-            yield 1
+            yield len(missing)
         self._store(keys, into, missing)
 
     def _refined_at_once(self, members: int) -> int:
-        return max(1, BATCH_CELLS // (members * self._x.shape[-1] * self._x.shape[-2]))
+        return max(1, self._fields // members)
 
     def _forecaster_calls(self) -> int:
         steps = len(self._landed)
@@ -176,8 +178,8 @@ class MemberWindows:
             self._pair.scaling_of(plan.run),
         )
         members = tuple(self._members[index] for index in missing)
-        noise = MemberNoise(plan.request.seed, members, self._window)
-        return bind(self._pair, setting, noise, parse_coupling(plan.request.noise))
+        noise = MemberNoise(plan.request.seed, members, self._window, plan.data_digest)
+        return bind(self._pair, setting, noise, parse_coupling(plan.request.noise), self._before_call)
 
     def _take_stored(self, keys: list[str], into: np.ndarray) -> list[int]:
         """Fill in what the store holds; returns the positions that it does not."""

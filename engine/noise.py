@@ -1,4 +1,4 @@
-"""Random numbers of ensemble members, each a pure function of (seed, member, window, step, role).
+"""Random numbers of ensemble members, each a pure function of (seed, start, member, window, role).
 
 A number depends neither on which members run beside its own, nor on the order of network calls, nor on the device:
 every stream is a counter-based Philox generator on the CPU whose key is a digest of its name (Salmon et al. 2011,
@@ -53,26 +53,36 @@ def parse_coupling(text: str | float) -> Coupling:
 
 @dataclass(frozen=True)
 class MemberNoise:
-    """The random numbers of some members of an ensemble in one window."""
+    """The random numbers of some members of an ensemble in one window.
+
+    start names the initial condition: forecasts from different ones have noise of their own, so that their scores
+    vary independently.
+    """
 
     seed: int
     members: tuple[int, ...]
     window: int
+    start: str = ""
 
     def uniform_bytes(self, role: str, count: int) -> Tensor:
         """Independent bytes, uint8 (member, count), for one named role."""
-        rows = [np.frombuffer(self._generator(member, role).bytes(count), np.uint8) for member in self.members]
-        return torch.from_numpy(np.stack(rows))
+        words = -(-count // 8)  # whole words of the generator: six times as fast as bytes from it
+        rows = np.empty((len(self.members), words), "<u8")
+        for row, member in zip(rows, self.members, strict=True):
+            row[:] = self._stream(member, role).random_raw(words)
+        return torch.from_numpy(rows.view(np.uint8)[:, :count])
 
     def normal(self, role: str, shape: Sequence[int]) -> Tensor:
         """Independent standard normal numbers, float32 (member, *shape), for one named role."""
-        rows = [self._generator(member, role).standard_normal(tuple(shape), np.float32) for member in self.members]
-        return torch.from_numpy(np.stack(rows))
+        rows = np.empty((len(self.members), *shape), np.float32)
+        for row, member in zip(rows, self.members, strict=True):
+            np.random.Generator(self._stream(member, role)).standard_normal(dtype=np.float32, out=row)
+        return torch.from_numpy(rows)
 
-    def _generator(self, member: int, role: str) -> np.random.Generator:
-        name = f"{self.seed}/{member}/{self.window}/{role}".encode()
+    def _stream(self, member: int, role: str) -> np.random.Philox:
+        name = f"{self.seed}/{self.start}/{member}/{self.window}/{role}".encode()
         key = int.from_bytes(hashlib.blake2b(name, digest_size=16).digest(), "little")
-        return np.random.Generator(np.random.Philox(key=key))
+        return np.random.Philox(key=key)
 
 
 class MaskedDropout:

@@ -108,17 +108,29 @@ def output_leads(request: ResolvedRequest) -> tuple[float, ...]:
     return tuple(sorted({*map(float, range(1, request.steps + 1)), *map(float, request.output_leads)}))
 
 
+def window_leads(request: ResolvedRequest, horizon: int, window: int) -> tuple[float, ...]:
+    """Leads to deliver from a window, counted from its start."""
+    from_start = (lead - window * horizon for lead in output_leads(request))
+    return tuple(lead for lead in from_start if 0 < lead <= horizon)
+
+
+def refined_leads(request: ResolvedRequest, schedule: Schedule, window: int) -> tuple[float, ...]:
+    """Leads to deliver from a window that no sampling step lands on, or that are to be refined."""
+    landed = {float(schedule.horizon), *(() if request.refine else schedule.leads)}
+    return tuple(lead for lead in window_leads(request, schedule.horizon, window) if lead not in landed)
+
+
+def calls_by_window(request: ResolvedRequest, schedule: Schedule) -> list[int]:
+    """Network calls of one member in every window of a forecast, refinement included."""
+    windows = math.ceil(output_leads(request)[-1] / schedule.horizon)
+    sampling = window_calls(schedule, request.solver, request.last_step)
+    return [sampling + len(refined_leads(request, schedule, window)) for window in range(windows)]
+
+
 def calls_per_member(request: ForecastRequest) -> int:
     """Network calls that one member of a request costs when nothing is stored."""
     resolved = resolve(request)
-    card = card_of(resolved)
-    schedule = schedule_of(resolved, card)
-    wanted = output_leads(resolved)
-    windows = math.ceil(wanted[-1] / schedule.horizon)
-    sampling = windows * window_calls(schedule, resolved.solver, resolved.last_step)
-    landed: set[float] = set() if resolved.refine else set(schedule.leads)
-    inside = [lead % schedule.horizon for lead in wanted]
-    return sampling + sum(lead != 0 and lead not in landed for lead in inside)
+    return sum(calls_by_window(resolved, schedule_of(resolved, card_of(resolved))))
 
 
 def window_calls(schedule: Schedule, solver: str, last_step: str) -> int:

@@ -96,7 +96,7 @@ def _fields(
     states: np.ndarray,
     dims: tuple[str, ...],
 ) -> xr.Dataset:
-    leads = np.array(output_leads(request))
+    leads = np.array(output_leads(request))[: states.shape[-4]]  # fewer of a forecast under way
     times = run.times[frame] + np.array([0.0, *leads]) * dataset.time_step
     of_channel = np.moveaxis(states, -3, 0)
     variables = {

@@ -3,7 +3,7 @@
 What comes out are the two callables that `engine.sampling` walks with; states are in physical units here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -25,7 +25,8 @@ class Pair:
     the forecaster keeps it.
 
     mean, std: of each channel's departure from the background, in units of its scale. background: the climatology of
-    the training data on the data set's own grid, None where the data set's own is to be taken.
+    the training data on the data set's own grid, None where the data set's own is to be taken. largest_activation:
+    numbers in the largest tensor that a layer makes of one field.
     """
 
     dataset: Dataset
@@ -36,6 +37,7 @@ class Pair:
     device: torch.device
     dtype: torch.dtype = torch.float32
     background: Background | None = None
+    largest_activation: int = 1
 
     def background_of(self, run: Run) -> Background:
         """What is taken off the states of a run: what training took off, on the grid of training."""
@@ -64,6 +66,10 @@ class WindowSetting:
     scaling: Scaling
 
 
+def _nothing() -> None:
+    """What happens before a network call, as a rule."""
+
+
 @dataclass(eq=False)
 class WindowForecaster:
     """F of one window: (x at lead i, i) -> x at the horizon, boundary conditions imposed.
@@ -76,9 +82,11 @@ class WindowForecaster:
     setting: WindowSetting
     noise: MemberNoise
     coupling: Coupling
+    before_call: Callable[[], None] = _nothing
     calls: int = field(default=0, init=False)
 
     def __call__(self, x: Tensor, lead: float) -> Tensor:
+        self.before_call()
         self.calls += 1
         forecaster, scaling = self.model.forecaster, self.setting.scaling
         season = partial(_season, self.model, self.setting)
@@ -118,6 +126,7 @@ class WindowInterpolator:
     noise: MemberNoise
     coupling: Coupling
     forecaster: WindowForecaster
+    before_call: Callable[[], None] = _nothing
     calls: int = field(default=0, init=False)
 
     def __call__(self, x_horizon: Tensor, lead: float) -> Tensor:
@@ -142,6 +151,7 @@ class WindowInterpolator:
         return x_horizon if lead == self.model.interpolator.horizon else None
 
     def _evaluate(self, x_horizon: Tensor, leads: tuple[float, ...]) -> list[Tensor]:
+        self.before_call()
         self.calls += len(leads)
         members, scaling = len(x_horizon), self.setting.scaling
         season = partial(_season, self.model, self.setting)
@@ -165,11 +175,15 @@ class WindowInterpolator:
 
 
 def bind(
-    pair: Pair, setting: WindowSetting, noise: MemberNoise, coupling: Coupling
+    pair: Pair,
+    setting: WindowSetting,
+    noise: MemberNoise,
+    coupling: Coupling,
+    before_call: Callable[[], None] = _nothing,
 ) -> tuple[WindowForecaster, WindowInterpolator]:
-    """The two callables of a window."""
-    forecaster = WindowForecaster(pair, setting, noise, coupling)
-    return forecaster, WindowInterpolator(pair, setting, noise, coupling, forecaster)
+    """The two callables of a window; `before_call` is called before every network call and may raise to end it."""
+    forecaster = WindowForecaster(pair, setting, noise, coupling, before_call)
+    return forecaster, WindowInterpolator(pair, setting, noise, coupling, forecaster, before_call)
 
 
 def _masks(noise: MemberNoise, coupling: Coupling, own: str, step: int) -> Dropout:

@@ -5,7 +5,6 @@ from typing import Any, Protocol
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from engine.models import build_network
 
@@ -36,18 +35,40 @@ def call_flops(description: Described, grid: tuple[int, int]) -> int:
     return count_flops(_without_memory(description), (int(description.config["in_channels"]), *grid))
 
 
+def largest_activation(network: nn.Module, shape: tuple[int, int, int]) -> int:
+    """Return the numbers in the largest tensor that a layer makes of one member of `shape` (channel, y, x)."""
+    sizes = [0]
+
+    def note(module: nn.Module, inputs: object, output: object) -> None:
+        if isinstance(output, torch.Tensor):
+            sizes.append(output.numel())
+
+    hooks = [module.register_forward_hook(note) for module in network.modules()]
+    _call(network, shape)
+    for hook in hooks:
+        hook.remove()
+    return max(sizes)
+
+
 def count_flops(network: nn.Module, shape: tuple[int, int, int]) -> int:
     """Count the operations of one call on one member of `shape` (channel, y, x), on the network's device.
 
     A multiply-add counts as two. Convolutions and matrix products are counted, nothing else is.
     """
-    like = next(network.parameters())
-    x = torch.empty((1, *shape), dtype=like.dtype, device=like.device)
-    time = torch.ones(1, device=like.device)
+    from torch.utils.flop_counter import FlopCounterMode  # takes half a second to import
+
     counter = FlopCounterMode(display=False)
-    with torch.no_grad(), counter:
-        network(x, time, None)
+    with counter:
+        _call(network, shape)
     return counter.get_total_flops()
+
+
+@torch.no_grad()
+def _call(network: nn.Module, shape: tuple[int, int, int]) -> None:
+    """Call a network on one member of `shape` (channel, y, x)."""
+    like = next(network.parameters())
+    x = torch.zeros((1, *shape), dtype=like.dtype, device=like.device)
+    network(x, torch.ones(1, device=like.device), None)
 
 
 def _without_memory(description: Described) -> nn.Module:

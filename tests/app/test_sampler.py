@@ -102,7 +102,7 @@ def test_what_a_widget_begins_with_is_its_default_so_that_no_cut_short_run_loses
     assert page.toggle(key=f"{at}/refine").proto.default is True
     for name in ("schedule", "noise"):
         picker = page.selectbox(key=f"{at}/{name}")
-        assert picker.proto.default == picker.index > 0, name
+        assert picker.proto.default == picker.index != 0, name
     solver = next(group for group in page.segmented_control if group.key == f"{at}/solver")
     assert list(solver.proto.default) == [1]
     page.text_input(key=f"{at}/leads").set_value("0,2").run()

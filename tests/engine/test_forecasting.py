@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 
 import engine
@@ -19,11 +20,13 @@ from engine.forecasting import (
     calls_per_member,
     forecast,
     output_leads,
+    partial_forecast,
     resolve,
     run,
     static_fields,
     truth,
 )
+from engine.models import dynamics
 from tests.engine.conftest import save_small_checkpoint
 
 
@@ -85,12 +88,19 @@ def test_a_forecast_is_a_pure_function_of_its_request(mesh: ForecastRequest) -> 
     xr.testing.assert_identical(forecast(mesh), forecast(mesh))
 
 
-def test_a_member_does_not_depend_on_how_many_run_beside_it(
-    mesh: ForecastRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def two_fields_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.batching.CACHE_BYTES", 2 * 4 * 100 * 8)  # of the network's width, 8
+
+
+def test_a_member_does_not_depend_on_how_many_run_beside_it(mesh: ForecastRequest) -> None:
     many = values(forecast(replace(mesh, members=7)))
     np.testing.assert_allclose(values(forecast(mesh)), many[:3], rtol=0, atol=1e-5)
-    monkeypatch.setattr("engine.forecasting.BATCH_CELLS", 200)
+
+
+def test_a_member_does_not_depend_on_the_batch(mesh: ForecastRequest, request: pytest.FixtureRequest) -> None:
+    many = values(forecast(replace(mesh, members=7)))
+    request.getfixturevalue("two_fields_at_once")
     np.testing.assert_allclose(values(forecast(replace(mesh, members=7))), many, rtol=0, atol=1e-5)
 
 
@@ -117,7 +127,7 @@ def test_every_solver_and_coupling_runs_and_costs_what_it_says(
     seen: list[tuple[int, int]] = []
     forecast(request, progress=lambda p: seen.append((p.calls_done, p.calls_total)))
     before_last, last = seen[-2:]
-    assert before_last[0] == last[0] == last[1] == calls_per_member(request)
+    assert before_last[0] == last[0] == last[1] == 3 * calls_per_member(request)
 
 
 def test_boundary_conditions_hold_for_every_member(flow: ForecastRequest, mesh: ForecastRequest) -> None:
@@ -139,31 +149,103 @@ def test_boundary_conditions_hold_for_every_member(flow: ForecastRequest, mesh: 
     )
 
 
-def test_a_stored_forecast_comes_back_without_a_network_call(mesh: ForecastRequest) -> None:
+@pytest.fixture
+def fields(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many fields each network call saw."""
+    seen: list[int] = []
+    for part in (dynamics.Forecaster, dynamics.Interpolator):
+        real = part.__call__
+
+        def counted(self: Any, x: torch.Tensor, *rest: Any, real: Any = real, **named: Any) -> torch.Tensor:
+            seen.append(len(x))
+            return real(self, x, *rest, **named)
+
+        monkeypatch.setattr(part, "__call__", counted)
+    return seen
+
+
+def test_a_stored_forecast_comes_back_without_a_network_call(mesh: ForecastRequest, fields: list[int]) -> None:
     cache = DictCache()
-    calls: list[Progress] = []
+    reports: list[Progress] = []
     first = forecast(mesh, cache=cache)
-    again = forecast(mesh, cache=cache, progress=calls.append)
+    fields.clear()
+    again = forecast(mesh, cache=cache, progress=reports.append)
     xr.testing.assert_identical(first, again)
-    assert len(calls) == 1  # the closing report alone
+    assert fields == []
+    assert reports[-1].calls_stored == reports[-1].calls_done == reports[-1].calls_total == 3 * calls_per_member(mesh)
 
 
-def test_growing_the_ensemble_computes_the_new_members_alone(mesh: ForecastRequest) -> None:
+def test_growing_the_ensemble_computes_the_new_members_alone(mesh: ForecastRequest, fields: list[int]) -> None:
     cache = DictCache()
-    first = forecast(mesh, cache=cache)
+    twenty, fifty = replace(mesh, members=20), replace(mesh, members=50)
+    first = forecast(twenty, cache=cache)
+    assert sum(fields) == 20 * calls_per_member(mesh)
     entries = cache.writes
-    grown = forecast(replace(mesh, members=5), cache=cache)
-    assert cache.writes == entries * 5 // 3
-    np.testing.assert_array_equal(values(grown)[:3], values(first))
+    fields.clear()
+    grown = forecast(fifty, cache=cache)
+    assert sum(fields) == 30 * calls_per_member(mesh)
+    assert cache.writes == entries * 50 // 20
+    np.testing.assert_array_equal(values(grown)[:20], values(first))
 
 
-def test_a_longer_forecast_continues_from_what_is_stored(mesh: ForecastRequest) -> None:
+def test_a_longer_forecast_continues_from_what_is_stored(mesh: ForecastRequest, fields: list[int]) -> None:
     cache = DictCache()
-    forecast(replace(mesh, steps=134), cache=cache)
-    calls: list[int] = []
-    longer = forecast(replace(mesh, steps=268), cache=cache, progress=lambda p: calls.append(p.window))
-    assert set(calls[:-1]) == {1}
-    np.testing.assert_allclose(values(longer), values(forecast(replace(mesh, steps=268))), rtol=0, atol=1e-5)
+    short, long = replace(mesh, steps=134), replace(mesh, steps=268)
+    forecast(short, cache=cache)
+    fields.clear()
+    longer = forecast(long, cache=cache)
+    assert sum(fields) == 3 * (calls_per_member(long) - calls_per_member(short))
+    np.testing.assert_allclose(values(longer), values(forecast(long)), rtol=0, atol=1e-5)
+
+
+def test_what_has_arrived_is_the_forecast_s_own_beginning(mesh: ForecastRequest, two_fields_at_once: None) -> None:
+    request = resolve(replace(mesh, steps=268, members=5))
+    parts: dict[tuple[int, int], xr.Dataset] = {}
+    for reached in run(request):
+        assert reached.ensemble is not None
+        if min(reached.ensemble.block_shape) and reached.ensemble.block_shape not in parts:
+            parts[reached.ensemble.block_shape] = partial_forecast(request, reached.ensemble)
+    assert list(parts) == [(1, 134), (1, 268), (3, 268), (5, 268)]
+    whole = forecast(request)
+    for (members, leads), part in parts.items():
+        xr.testing.assert_identical(part, whole.isel(member=slice(0, members), lead=slice(0, leads)))
+
+
+def test_the_first_window_of_the_first_members_is_a_forecast_too(mesh: ForecastRequest) -> None:
+    request = resolve(replace(mesh, steps=268))
+    ensemble = next(
+        reached.ensemble for reached in run(request) if reached.ensemble and reached.ensemble.block_shape[1]
+    )
+    part = partial_forecast(request, ensemble)
+    whole = forecast(request)
+    xr.testing.assert_identical(part, whole.isel(lead=slice(0, 134)))
+
+
+def test_where_memory_runs_out_the_batch_is_halved(mesh: ForecastRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected, real, refused = forecast(replace(mesh, members=7)), dynamics.Forecaster.__call__, []
+
+    def small(self: Any, x: torch.Tensor, *rest: Any, **named: Any) -> torch.Tensor:
+        if len(x) > 2:
+            refused.append(len(x))
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return real(self, x, *rest, **named)
+
+    monkeypatch.setattr(dynamics.Forecaster, "__call__", small)
+    reports: list[Progress] = []
+    xr.testing.assert_allclose(forecast(replace(mesh, members=7), progress=reports.append), expected, atol=1e-5)
+    assert refused == [7, 3, 4]
+    assert reports[-1].calls_done == reports[-1].calls_total
+
+
+def test_a_member_that_does_not_fit_is_said_in_a_sentence(
+    mesh: ForecastRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> torch.Tensor:
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")
+
+    monkeypatch.setattr(dynamics.Forecaster, "__call__", full)
+    with pytest.raises(RequestError, match="One member does not fit"):
+        forecast(mesh)
 
 
 def test_a_stored_array_of_another_form_counts_as_absent(mesh: ForecastRequest) -> None:
@@ -230,15 +312,17 @@ def test_truth_is_missing_beyond_the_end_of_the_run(flow: ForecastRequest) -> No
 
 def test_a_cancelled_forecast_stops_and_keeps_finished_windows(mesh: ForecastRequest) -> None:
     cache = DictCache()
-    seen: list[int] = []
+    with pytest.raises(Cancelled):
+        forecast(replace(mesh, steps=400, refine=True), cache=cache, cancelled=lambda: cache.writes > 0)
+    assert 0 < cache.writes < 3 * 2 * 3
 
-    def cancelled() -> bool:
-        seen.append(1)
-        return len(seen) > 120
+
+def test_no_network_is_called_after_a_forecast_was_cancelled(mesh: ForecastRequest, fields: list[int]) -> None:
+    allowed = 5  # the middle of a cold step, between its two kinds of network
 
     with pytest.raises(Cancelled):
-        forecast(replace(mesh, steps=400, refine=True), cache=cache, cancelled=cancelled)
-    assert 0 < cache.writes < 3 * 2 * 3
+        forecast(replace(mesh, schedule="stride8"), cancelled=lambda: len(fields) >= allowed)
+    assert len(fields) == allowed
 
 
 def test_run_yields_progress_and_returns_the_forecast(mesh: ForecastRequest) -> None:
@@ -249,7 +333,7 @@ def test_run_yields_progress_and_returns_the_forecast(mesh: ForecastRequest) -> 
         except StopIteration as finished:
             xr.testing.assert_identical(finished.value, forecast(mesh))
             break
-    assert reported == calls_per_member(mesh)
+    assert reported == 3 * calls_per_member(mesh)
 
 
 def test_defaults_come_from_the_card(mesh_model: str) -> None:

@@ -17,9 +17,15 @@ def test_a_member_s_numbers_do_not_depend_on_who_runs_beside_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [MemberNoise(6, (0, 1, 2), 0), MemberNoise(5, (3, 4, 5), 0), MemberNoise(5, (0, 1, 2), 1)]
+    "other",
+    [
+        MemberNoise(6, (0, 1, 2), 0),
+        MemberNoise(5, (3, 4, 5), 0),
+        MemberNoise(5, (0, 1, 2), 1),
+        MemberNoise(5, (0, 1, 2), 0, "elsewhere"),
+    ],
 )
-def test_seed_member_and_window_all_matter(other: MemberNoise) -> None:
+def test_seed_member_window_and_initial_condition_all_matter(other: MemberNoise) -> None:
     assert not torch.equal(NOISE.normal("role", (8,)), other.normal("role", (8,)))
 
 

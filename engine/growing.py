@@ -1,0 +1,34 @@
+"""An ensemble that fills up while it is computed, so that what has arrived can be shown."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+class GrowingEnsemble:
+    """States (member, lead, channel, y, x), filled member by member and window by window, first ones first.
+
+    One thread adds, others may read `block()` at any time: what it returns never changes again.
+    """
+
+    def __init__(self, members: int, leads: Sequence[float], state: tuple[int, ...]) -> None:
+        self.leads = tuple(leads)
+        self.states = np.empty((members, len(self.leads), *state), np.float32)
+        self._block = (0, 0)
+
+    def add(self, members: range, first_lead: int, frames: np.ndarray) -> None:
+        """Fill in frames (member, lead, channel, y, x) of some members, from the lead at index `first_lead` on."""
+        last_lead = first_lead + frames.shape[1]
+        self.states[members.start : members.stop, first_lead:last_lead] = frames
+        if members.start == 0 or last_lead == len(self.leads):
+            self._block = (members.stop, last_lead)
+
+    @property
+    def block_shape(self) -> tuple[int, int]:
+        """Members and leads of `block()`."""
+        return self._block
+
+    def block(self) -> np.ndarray:
+        """What has arrived and is rectangular: all members at every lead, or the first ones at the leads so far."""
+        members, leads = self._block
+        return self.states[:members, :leads]
