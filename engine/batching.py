@@ -4,7 +4,7 @@ import torch
 
 from engine.window import Pair
 
-CACHE_BYTES = 4 * 2**20
+CACHE_BYTES = 6 * 2**20
 """On a processor: activations up to this size stay in its caches, larger ones wait for memory."""
 
 ACTIVATIONS = 12

@@ -2,19 +2,23 @@
 
 import resource
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from engine.cache import ArrayCache
 from engine.checkpoint import NetworkCard, load_checkpoint
 from engine.errors import RequestError
-from engine.forecasting import forecast, plan_of
+from engine.forecasting import forecast, plan_of, run
 from engine.loading import load_pair
 from engine.member_windows import Plan
 from engine.models import build_network, channels_last
@@ -33,6 +37,9 @@ from engine.window import Pair, WindowSetting, bind
 
 PEAK_SHAPES = ((8, 64, 64, 64), (16, 96, 21, 111), (8, 128, 32, 64), (16, 256, 16, 32), (4, 64, 128, 128))
 """(batch, channels, y, x) of the 3 × 3 convolutions tried; the fastest is the peak."""
+
+TOLERANCE = 1e-4
+"""Of the engine's fp32 states and the plain loop's, relative and in standard deviations of the channel."""
 
 _T = TypeVar("_T")
 
@@ -54,28 +61,45 @@ class Calls:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A few members of a forecast by the engine and by the plain loop.
+    """A few members by the engine and by the plain loop, which is fp32 throughout.
 
-    `difference` is the largest one between their fp32 states, in standard deviations of the channel; `agree`
-    says whether they are the same but for rounding.
+    engine_seconds: by precision. `difference` is the largest one between their fp32 states, relative to the standard
+    deviation of the channel; `agree` says whether they are the same but for rounding.
     """
 
     members: int
-    engine_seconds: float
+    engine_seconds: dict[str, float]
     plain_seconds: float
+    flops: int
     difference: float
     agree: bool
+
+    @property
+    def plain_flops_per_second(self) -> float:
+        """Operations per second that the plain loop reached."""
+        return self.flops / self.plain_seconds
+
+    def ratio(self, precision: str) -> float:
+        """How many times as fast as the plain loop the engine was."""
+        return self.plain_seconds / self.engine_seconds[precision]
+
+    def flops_per_second(self, precision: str) -> float:
+        """Operations per second that the engine reached."""
+        return self.flops / self.engine_seconds[precision]
 
 
 @dataclass(frozen=True)
 class Report:
     """One forecast, measured: seconds on the wall and of all processor cores, the process's peak memory so far.
 
-    Cores × `seconds` much above `cpu_seconds` tells of a machine busy with something else. Memory in bytes.
+    first_seconds: until the first members had their first window. stored_seconds: of the same forecast out of the
+    store. Cores × `seconds` much above `cpu_seconds` tells of a machine busy with something else. Memory in bytes.
     """
 
     request: ResolvedRequest
     seconds: float
+    first_seconds: float
+    stored_seconds: float
     cpu_seconds: float
     calls: Calls
     peak_memory: int
@@ -95,39 +119,62 @@ def convolution_peak(precision: str, *, device: str = "cpu", repeats: int = 5) -
     return max(_convolution_speed(shape, PRECISIONS[precision], device, repeats) for shape in PEAK_SHAPES)
 
 
-def measure(request: ForecastRequest, *, device: str = "cpu", plain_members: int = 2) -> Report:
-    """Run a request without stored windows, then compare `plain_members` of its members with the plain loop.
+def measure(request: ForecastRequest, *, device: str = "cpu", plain_members: int = 4) -> Report:
+    """Run a request without stored windows and with them, then compare `plain_members` of it with the plain loop.
 
     Raises RequestError, DataError or CheckpointError as `forecast` does.
     """
     if plain_members < 1:
         raise RequestError(f"The plain loop has {plain_members} members: give at least 1.")
     resolved = resolve(request)
-    load_pair(resolved.model, device, resolved.precision)  # reading the weights is not what is timed
+    _warm_up(resolved, device)
     cpu_begin = time.process_time()
-    seconds, _ = _timed(lambda: forecast(resolved, device=device), device)
+    seconds, first_seconds = _timed(lambda: _first_window(resolved, device), device)
     cpu_seconds = time.process_time() - cpu_begin
     peak_memory = _peak_memory()
+    stored_seconds = _seconds_from_store(resolved, device)
     comparison = compare(resolved, device=device, members=min(plain_members, resolved.members))
-    return Report(resolved, seconds, cpu_seconds, count_calls(resolved), peak_memory, comparison)
+    calls = count_calls(resolved)
+    return Report(resolved, seconds, first_seconds, stored_seconds, cpu_seconds, calls, peak_memory, comparison)
 
 
-def compare(request: ResolvedRequest, *, device: str = "cpu", members: int) -> Comparison:
-    """Run the plain loop beside the engine: at the request's precision for time, in fp32 for the numbers.
+def members_table(
+    request: ForecastRequest, members: Sequence[int], *, device: str = "cpu"
+) -> list[tuple[int, int, float]]:
+    """Time a request with different numbers of members, over half of its steps and all: (members, steps, seconds)."""
+    resolved = resolve(request)
+    _warm_up(resolved, device)
+    table = []
+    for steps in (max(1, resolved.steps // 2), resolved.steps):
+        for count in members:
+            asked = replace(resolved, members=count, steps=steps)
+            table.append((count, steps, _timed(partial(forecast, asked, device=device), device)[0]))
+    return table
+
+
+def compare(
+    request: ResolvedRequest, *, device: str = "cpu", members: int, precisions: Sequence[str] = ("fp32", "bf16")
+) -> Comparison:
+    """Run the plain loop beside the engine, on the same weights and noise; the outputs are compared in fp32.
 
     The plain loop knows only the cold solver that ends on F alone, so both are asked for that.
     """
-    same = replace(request, members=members, solver="cold", last_step="forecast")
-    exact = replace(same, precision="fp32")
+    exact = replace(request, members=members, solver="cold", last_step="forecast", precision="fp32")
     plan, pair = plan_of(exact), plain_pair(exact.model, device=device)
+    _warm_up(exact, device)
     plain_seconds, plain = _timed(lambda: plain_forecast(plan, pair), device)
-    engine_seconds, result = _timed(lambda: forecast(same, device=device), device)
-    if same != exact:
-        result = forecast(exact, device=device)
-    states = np.stack([result[channel.name].values for channel in plan.dataset.channels], axis=2)
+    engine_seconds = {}
+    for precision in precisions:
+        asked = replace(exact, precision=precision)
+        _warm_up(asked, device)
+        engine_seconds[precision], result = _timed(partial(forecast, asked, device=device), device)
+        if precision == "fp32":
+            states = np.stack([result[channel.name].values for channel in plan.dataset.channels], axis=2)
     scale = np.nanstd(states, axis=(0, 1, 3, 4), keepdims=True)  # land has no values
-    agree = bool(np.allclose(plain / scale, states / scale, rtol=1e-3, atol=1e-3, equal_nan=True))
-    return Comparison(members, engine_seconds, plain_seconds, float(np.nanmax(abs(plain - states) / scale)), agree)
+    agree = bool(np.allclose(plain / scale, states / scale, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True))
+    difference = float(np.nanmax(abs(plain - states) / scale))
+    flops = members * count_calls(exact).flops
+    return Comparison(members, engine_seconds, plain_seconds, flops, difference, agree)
 
 
 def count_calls(request: ResolvedRequest) -> Calls:
@@ -202,6 +249,28 @@ def _convolution_speed(shape: tuple[int, int, int, int], dtype: torch.dtype, dev
     conv(field)  # the first call also chooses the algorithm
     fastest = min(_timed(lambda: conv(field), device)[0] for _ in range(repeats))
     return 2 * batch * y * x * 9 * channels**2 / fastest
+
+
+def _warm_up(request: ResolvedRequest, device: str) -> None:
+    """Read the weights and call each network: what only the first forecast of a process pays is not timed."""
+    forecast(replace(request, members=1, steps=1), device=device)
+
+
+def _first_window(request: ResolvedRequest, device: str) -> float:
+    """Run a request to its end; returns after how many seconds its first members had their first window."""
+    begin, first = time.perf_counter(), 0.0
+    for reached in run(request, device=device):
+        if not first and reached.ensemble is not None and min(reached.ensemble.block_shape):
+            first = time.perf_counter() - begin
+    return first
+
+
+def _seconds_from_store(request: ResolvedRequest, device: str) -> float:
+    """Seconds that a forecast takes out of a store on disk, all of whose windows are there."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = ArrayCache(Path(folder))
+        forecast(request, cache=store, device=device)
+        return _timed(lambda: forecast(request, cache=store, device=device), device)[0]
 
 
 def _timed(call: Callable[[], _T], device: str) -> tuple[float, _T]:

@@ -12,6 +12,7 @@ from engine.errors import CheckpointError, RequestError
 from engine.models import build_network, channels_last
 from engine.models.cost import largest_activation
 from engine.models.dynamics import Forecaster, OutputForm, make_interpolator
+from engine.models.folding import folded
 from engine.requests import PRECISIONS
 from engine.window import Pair
 
@@ -61,7 +62,7 @@ def _network(spec: NetworkCard, weights: dict[str, Tensor], device: torch.device
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(f"The weights do not fit the network family {spec.family!r} ({reason}).") from None
-    return channels_last(network.eval().requires_grad_(False).to(device, dtype))
+    return channels_last(folded(network).to(device, dtype))
 
 
 def choose_device(name: str) -> torch.device:

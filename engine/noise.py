@@ -85,36 +85,48 @@ class MemberNoise:
         return np.random.Philox(key=key)
 
 
-class MaskedDropout:
-    """Inverted dropout with the members' own masks, for one network call.
+@dataclass(frozen=True)
+class MaskSource:
+    """The random bytes behind the dropout masks of one network call.
 
-    Called as (x, rate, site) with x (member, channel, y, x); `site` numbers the call sites within the network. The
-    rate is kept to 1/256, one byte a unit, channels fastest, as channels-last networks hold their activations. With a shared role, each unit takes the shared mask with the chance
-    √correlation, else the call's own: two calls then correlate as stated.
+    With a shared role, each unit takes the shared byte with the chance √correlation, else the call's own: the masks of
+    two such calls then correlate as stated.
     """
 
-    def __init__(self, noise: MemberNoise, role: str, *, shared_role: str | None = None, correlation: float = 0.0):
-        self._noise = noise
-        self._role = role
-        self._shared_role = shared_role if correlation > 0 else None
-        self._correlation = correlation
+    noise: MemberNoise
+    role: str
+    shared_role: str | None = None
+    correlation: float = 0.0
+
+    def draw(self, site: int, count: int) -> Tensor:
+        """Bytes (member, count) for one call site within the network."""
+        if self.shared_role is None or self.correlation <= 0:
+            return self.noise.uniform_bytes(f"{self.role}/{site}", count)
+        shared = self.noise.uniform_bytes(f"{self.shared_role}/{site}", count)
+        if self.correlation >= 1:
+            return shared
+        own = self.noise.uniform_bytes(f"{self.role}/{site}", count)
+        choice = self.noise.uniform_bytes(f"{self.role}/choice/{site}", count)
+        return torch.where(choice < round(256 * math.sqrt(self.correlation)), shared, own)
+
+
+class MaskedDropout:
+    """Inverted dropout with the members' own masks, for one or several network calls in a batch.
+
+    Called as (x, rate, site) with x (source × member, channel, y, x); `site` numbers the call sites within the
+    network. The rate is kept to 1/256, one byte a unit, channels fastest, as channels-last networks hold their
+    activations.
+    """
+
+    def __init__(self, *sources: MaskSource) -> None:
+        self._sources = sources
 
     def __call__(self, x: Tensor, rate: float, site: int) -> Tensor:
         cut = round(256 * rate)
         if cut == 0:
             return x
-        members, channels, rows, columns = x.shape
-        drawn = self._bytes(site, x[0].numel()).to(x.device, x.dtype, non_blocking=True)
+        batch, channels, rows, columns = x.shape
+        drawn = torch.cat([source.draw(site, x[0].numel()) for source in self._sources])
         # 1 from the cut on, else 0, without the slow detour over truth values
-        kept = drawn.sub_(cut - 1).clamp_(0, 1).mul_(256 / (256 - cut))
-        return x * kept.view(members, rows, columns, channels).permute(0, 3, 1, 2)
-
-    def _bytes(self, site: int, count: int) -> Tensor:
-        if self._shared_role is None:
-            return self._noise.uniform_bytes(f"{self._role}/{site}", count)
-        shared = self._noise.uniform_bytes(f"{self._shared_role}/{site}", count)
-        if self._correlation >= 1:
-            return shared
-        own = self._noise.uniform_bytes(f"{self._role}/{site}", count)
-        choice = self._noise.uniform_bytes(f"{self._role}/choice/{site}", count)
-        return torch.where(choice < round(256 * math.sqrt(self._correlation)), shared, own)
+        kept = drawn.to(x.device, x.dtype).sub_(cut - 1).clamp_(0, 1).mul_(256 / (256 - cut))
+        return x * kept.view(batch, rows, columns, channels).permute(0, 3, 1, 2)

@@ -14,7 +14,7 @@ from engine.datasets.background import Background
 from engine.datasets.base import Dataset, Run, missing_cells
 from engine.models.dynamics import DirectLeads, Forecaster, Interpolator, Scaling
 from engine.models.layers import Dropout
-from engine.noise import Coupling, MaskedDropout, MemberNoise
+from engine.noise import Coupling, MaskedDropout, MaskSource, MemberNoise
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,10 +108,10 @@ class WindowForecaster:
 
     def _dropout(self) -> Dropout | None:
         if self.model.forecaster.keeps_dropout:
-            return MaskedDropout(self.noise, f"forecast/{self.calls}")
+            return MaskedDropout(MaskSource(self.noise, f"forecast/{self.calls}"))
         if not isinstance(self.model.interpolator, DirectLeads):
             return None
-        return _masks(self.noise, self.coupling, f"forecast/{self.calls}", self.calls)
+        return _masks(self.noise, self.coupling, [f"forecast/{self.calls}"], self.calls)
 
 
 @dataclass(eq=False)
@@ -162,15 +162,15 @@ class WindowInterpolator:
             _network_input(scaling.normalise(x_horizon, season(horizon)).repeat(repeats), self.model),
             torch.tensor(leads, dtype=torch.float32, device=x_horizon.device).repeat_interleave(members),
             side=_side_inputs(self.setting, members * len(leads), self.model),
-            dropout=_in_chunks([self._dropout(lead) for lead in leads]),
+            dropout=self._dropout(leads),
         )
         return [
             _constrained(scaling.restore(state, season(lead)), lead, self.model, self.setting)
             for state, lead in zip(out.float().chunk(len(leads)), leads, strict=True)
         ]
 
-    def _dropout(self, lead: float) -> Dropout:
-        own = f"interpolate/{self.forecaster.calls}/{float(lead)!r}"
+    def _dropout(self, leads: tuple[float, ...]) -> Dropout | None:
+        own = [f"interpolate/{self.forecaster.calls}/{float(lead)!r}" for lead in leads]
         return _masks(self.noise, self.coupling, own, self.forecaster.calls)
 
 
@@ -186,27 +186,15 @@ def bind(
     return forecaster, WindowInterpolator(pair, setting, noise, coupling, forecaster, before_call)
 
 
-def _masks(noise: MemberNoise, coupling: Coupling, own: str, step: int) -> Dropout:
-    """Dropout of one network call, its masks shared with other calls of the step or window as the coupling says."""
+def _masks(noise: MemberNoise, coupling: Coupling, own: Sequence[str], step: int) -> Dropout | None:
+    """Dropout of network calls in one batch, by their own roles; None where the interpolator is not random.
+
+    The masks are shared with other calls of the step or window as the coupling says.
+    """
     if coupling.shared == "none":
-        return _no_dropout
+        return None
     shared = {"step": f"shared/{step}", "window": "shared"}.get(coupling.shared)
-    return MaskedDropout(noise, own, shared_role=shared, correlation=coupling.correlation)
-
-
-def _no_dropout(x: Tensor, rate: float, site: int) -> Tensor:
-    return x
-
-
-def _in_chunks(dropouts: list[Dropout]) -> Dropout:
-    if len(dropouts) == 1:
-        return dropouts[0]
-
-    def apply(x: Tensor, rate: float, site: int) -> Tensor:
-        parts = x.chunk(len(dropouts))
-        return torch.cat([dropout(part, rate, site) for dropout, part in zip(dropouts, parts, strict=True)])
-
-    return apply
+    return MaskedDropout(*(MaskSource(noise, role, shared, coupling.correlation) for role in own))
 
 
 def _network_input(x: Tensor, pair: Pair) -> Tensor:

@@ -5,6 +5,7 @@ from itertools import count
 
 from torch import Tensor, nn
 
+from engine.models.folding import with_batch_norm
 from engine.models.layers import Dropout
 from engine.models.paper_layers import DropoutSite, Modulation, TimeEmbedding
 
@@ -50,7 +51,7 @@ class _Layer(nn.Module):
     def __init__(self, before: int, dim: int, kernel: int, site: DropoutSite) -> None:
         super().__init__()
         self.conv = nn.Conv2d(before, dim, kernel, padding=kernel // 2)
-        self.norm = nn.BatchNorm2d(dim)
+        self.norm: nn.Module = nn.BatchNorm2d(dim)
         self.modulate = Modulation(2 * dim, dim)
         self.residual = before == dim
         self.site = site
@@ -59,3 +60,10 @@ class _Layer(nn.Module):
         update = nn.functional.gelu(self.modulate(self.norm(self.conv(x)), embedding))
         update = self.site(update, dropout)
         return x + update if self.residual else update
+
+    def fold(self) -> nn.Module:
+        """Take the BatchNorm into the convolution before it."""
+        if isinstance(self.norm, nn.BatchNorm2d):
+            self.conv = with_batch_norm(self.conv, self.norm)
+            self.norm = nn.Identity()
+        return self

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from engine.models.layers import Dropout, time_embedding
@@ -42,4 +43,4 @@ class Modulation(nn.Module):
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         scale, shift = self.project(nn.functional.silu(embedding))[:, :, None, None].chunk(2, dim=1)
-        return x * (scale + 1) + shift
+        return torch.addcmul(shift, x, scale + 1)

@@ -111,9 +111,17 @@ class _StandardisedConv(nn.Conv2d):
     """A convolution whose weights are brought to mean 0, variance 1 per output channel (arXiv 1903.10520)."""
 
     def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.conv2d(x, self._standardised(_epsilon(x)), self.bias, padding=self.padding)
+
+    def _standardised(self, epsilon: float) -> Tensor:
         variance, mean = torch.var_mean(self.weight, dim=(1, 2, 3), correction=0, keepdim=True)
-        weight = (self.weight - mean) * (variance + _epsilon(x)).rsqrt()
-        return nn.functional.conv2d(x, weight, self.bias, padding=self.padding)
+        return (self.weight - mean) * (variance + epsilon).rsqrt()
+
+    def fold(self) -> nn.Module:
+        """Standardise the weights once and for all."""
+        plain = nn.Conv2d(self.in_channels, self.out_channels, 3, padding=1)
+        plain.weight.data, plain.bias = self._standardised(_epsilon(self.weight)), self.bias
+        return plain.eval().requires_grad_(False)
 
 
 class _ChannelNorm(nn.Module):

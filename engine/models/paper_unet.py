@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from engine.errors import RequestError
+from engine.models.folding import with_batch_norm
 from engine.models.layers import Dropout
 from engine.models.paper_layers import DropoutSite, Modulation, TimeEmbedding
 
@@ -63,6 +64,8 @@ class PaperUNet(nn.Module):
 class _Stage(nn.Module):
     """Resampling convolution, normalisation, time modulation, leaky rectifier, dropout."""
 
+    norm: nn.Module
+
     def __init__(self, conv: nn.Module, norm: nn.Module, modulate: Modulation, leak: float, site: DropoutSite) -> None:
         super().__init__()
         self.conv = conv
@@ -74,6 +77,16 @@ class _Stage(nn.Module):
     def forward(self, x: Tensor, embedding: Tensor, dropout: Dropout | None) -> Tensor:
         x = self.modulate(self.norm(self.conv(x)), embedding)
         return self.site(nn.functional.leaky_relu(x, self.leak), dropout)
+
+    def fold(self) -> nn.Module:
+        """Take a BatchNorm into the convolution before it."""
+        if isinstance(self.norm, nn.BatchNorm2d):
+            if isinstance(self.conv, nn.Sequential):
+                self.conv[-1] = with_batch_norm(self.conv[-1], self.norm)
+            else:
+                self.conv = with_batch_norm(self.conv, self.norm)
+            self.norm = nn.Identity()
+        return self
 
 
 def _encoder_stages(dim: int, sites: Iterator[DropoutSite]) -> Iterator[_Stage]:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from engine.errors import RequestError
-from engine.noise import Coupling, MaskedDropout, MemberNoise, parse_coupling
+from engine.noise import Coupling, MaskedDropout, MaskSource, MemberNoise, parse_coupling
 
 ONES = torch.ones(3, 16, 32, 32)
 NOISE = MemberNoise(seed=5, members=(0, 1, 2), window=0)
@@ -43,21 +43,20 @@ def test_normal_numbers_are_standard_and_uncorrelated_between_members() -> None:
 
 @pytest.mark.parametrize("rate", [0.0, 0.05, 0.15, 0.5])
 def test_dropout_drops_the_stated_share_and_keeps_the_mean(rate: float) -> None:
-    dropped = MaskedDropout(NOISE, "role")(ONES, rate, 0)
+    dropped = MaskedDropout(MaskSource(NOISE, "role"))(ONES, rate, 0)
     assert float((dropped == 0).double().mean()) == pytest.approx(rate, abs=0.01)
     assert float(dropped.double().mean()) == pytest.approx(1.0, abs=0.01)
 
 
 def test_sites_of_one_call_have_their_own_masks() -> None:
-    dropout = MaskedDropout(NOISE, "role")
+    dropout = MaskedDropout(MaskSource(NOISE, "role"))
     assert not torch.equal(dropout(ONES, 0.5, 0), dropout(ONES, 0.5, 1))
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.3, 1.0])
 def test_a_correlation_is_the_share_of_the_mask_in_common(correlation: float) -> None:
     masks = [
-        MaskedDropout(NOISE, role, shared_role="shared", correlation=correlation)(ONES, 0.5, 0) > 0
-        for role in ("first", "second")
+        MaskedDropout(MaskSource(NOISE, role, "shared", correlation))(ONES, 0.5, 0) > 0 for role in ("first", "second")
     ]
     agree = float((masks[0] == masks[1]).double().mean())
     assert agree == pytest.approx(0.5 + 0.5 * correlation, abs=0.01)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import RequestError
+from engine.models.folding import folded
 from engine.models.paper_convnet import PaperConvNet
 from engine.models.paper_layers import DropoutSite, Modulation
 from engine.models.paper_resunet import PaperResidualUNet, _FullAttention, _LinearAttention, _StandardisedConv
@@ -210,3 +211,28 @@ def _example(name: str, *, members: int) -> tuple[nn.Module, Tensor, Tensor, int
         for parameter in network.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))
     return network, torch.randn(members, *shape), torch.arange(1.0, members + 1), channels
+
+
+def _randomised(network: nn.Module) -> nn.Module:
+    """The network with norms and running statistics away from the identity."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d | nn.GroupNorm):
+            nn.init.normal_(module.weight, 1.0, 0.3)
+            nn.init.normal_(module.bias, 0.0, 0.3)
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean = torch.randn(module.num_features)
+            module.running_var = 0.5 + torch.rand(module.num_features)
+    return network.eval()
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_folded_network_computes_the_same_without_norms_by_batch_and_standardised_weights(name: str) -> None:
+    torch.manual_seed(3)
+    make, shape, _, _ = SMALL[name]
+    network, x, lead = _randomised(make()), torch.randn(3, *shape), torch.tensor([0.0, 1.5, 4.0])
+    with torch.no_grad():
+        expected = network(x, lead, None)
+        quick = folded(network)
+        assert torch.allclose(quick(x, lead, None), expected, rtol=1e-4, atol=1e-5)
+    assert not any(isinstance(part, nn.BatchNorm2d | _StandardisedConv) for part in quick.modules())
+    assert not any(parameter.requires_grad for parameter in quick.parameters())

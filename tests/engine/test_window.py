@@ -56,7 +56,8 @@ def test_a_pair_equals_two_single_calls(mesh_model: str, coupling: str) -> None:
 
 def noise_of(interpolate: WindowInterpolator, lead: float) -> torch.Tensor:
     """Which units the first dropout site keeps."""
-    dropout = interpolate._dropout(lead)
+    dropout = interpolate._dropout((lead,))
+    assert dropout is not None
     return dropout(torch.ones(3, 8, 10, 10), 0.5, 0) > 0
 
 
