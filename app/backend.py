@@ -5,7 +5,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -22,7 +22,8 @@ from engine.datasets.base import InitialCondition, load_run, parse_initial_condi
 from engine.errors import CheckpointError, EngineError
 from engine.forecasting import Progress
 from engine.fronts import measure_seconds_per_call
-from engine.jobs import Job, JobQueue
+from engine.growing import GrowingEnsemble
+from engine.jobs import Executor, Job, LocalExecutor
 from engine.requests import ForecastRequest, ResolvedRequest, card_of
 from engine.thresholds import seasonal_percentile
 
@@ -33,21 +34,18 @@ log = logging.getLogger(__name__)
 
 KEPT_BYTES = 2**30  # of finished forecasts with their members
 KEPT_RECORDS = 64  # baselines of observed records, a few kilobytes each
-Origin = Literal["computed", "stored", "example"]
+KEPT_PARTS = 8  # runs whose latest part is at hand
+Origin = Literal["computed", "stored", "example", "arriving", "cancelled"]
 
 
 class Engine(Protocol):
     """The calls of `engine.forecasting` that the page makes."""
 
     def resolve(self, request: ForecastRequest) -> ResolvedRequest: ...
-    def forecast(
-        self,
-        request: ResolvedRequest,
-        *,
-        cache: ArrayCache | None,
-        progress: Callable[[Progress], None],
-        cancelled: Callable[[], bool],
-    ) -> "xr.Dataset": ...
+    def run(
+        self, request: ResolvedRequest, *, cache: ArrayCache | None, cancelled: Callable[[], bool]
+    ) -> "Generator[Progress, None, xr.Dataset]": ...
+    def partial_forecast(self, request: ResolvedRequest, ensemble: GrowingEnsemble) -> "xr.Dataset": ...
     def truth(self, request: ResolvedRequest) -> "xr.Dataset": ...
     def static_fields(self, request: ResolvedRequest) -> "xr.Dataset": ...
     def background_fields(self, request: ResolvedRequest) -> "xr.Dataset": ...
@@ -68,7 +66,10 @@ class Window:
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """A forecast on the page, where it came from, and what it took."""
+    """A forecast on the page, where it came from, and what it took.
+
+    Of a run under way or cancelled it is what had arrived: fewer members, or the first of its leads.
+    """
 
     summary: Summary
     origin: Origin
@@ -110,7 +111,11 @@ class Backend:
     def __init__(self, engine: Engine | None = None) -> None:
         self.engine: Engine = engine or real_engine()
         self.finished = Finished()
-        self._queue: JobQueue[ResolvedRequest] = JobQueue(self._compute)
+        self._executor: Executor[ResolvedRequest] = LocalExecutor(
+            self._work, kin=_trajectory, estimate=lambda request: self.cost(request)[1]
+        )
+        self._parts: OrderedDict[str, tuple[tuple[int, int], Shown]] = OrderedDict()
+        self._parts_lock = threading.Lock()
         self._examples: dict[str, Shown | None] = {}
         self._tables: dict[str, xr.Dataset | None] = {}
         self._aside = ThreadPoolExecutor(1, "coldcast-baselines")
@@ -214,54 +219,97 @@ class Backend:
 
     def start(self, request: ResolvedRequest, owner: str) -> str:
         """Queue a request for a visitor; returns the id of its job. Raises RequestError if the queue is full."""
-        return self._queue.submit(request, owner=owner)
+        return self._executor.submit(request, owner=owner)
 
     def job(self, job_id: str) -> Job:
         """How a job stands."""
-        return self._queue.job(job_id)
+        return self._executor.status(job_id)
 
     def cancel(self, job_id: str, owner: str) -> None:
         """Take a visitor's request back."""
-        self._queue.cancel(job_id, owner=owner)
+        self._executor.cancel(job_id, owner=owner)
 
-    def _compute(
-        self,
-        request: ResolvedRequest,
-        progress: Callable[[Progress], None],
-        cancelled: Callable[[], bool],
-    ) -> None:
-        meter = Meter(progress)
-        result = self.engine.forecast(request, cache=default_cache(), progress=meter, cancelled=cancelled)
-        truth, static = self.engine.truth(request), self.engine.static_fields(request)
-        dataset, first = get_dataset(request.dataset), variables_of(request.dataset)[0]
-        background = self.engine.background_fields(request) if dataset.calendar is not None else None
-        summary = summarise(result, truth, static, dataset, background)
-        summary.maps(first)  # what is shown first is made here, off the script thread
+    def arrived(self, job: Job, request: ResolvedRequest) -> Shown | None:
+        """What has arrived of a request's run, None before its first window is there."""
+        ensemble = arriving(job)
+        if ensemble is None:
+            return None
+        shape = ensemble.block_shape
+        with self._parts_lock:
+            known = self._parts.get(job.id)
+        if known is not None and known[0] == shape:
+            return known[1]
+        origin: Origin = "cancelled" if job.status == "cancelled" else "arriving"
+        part = Shown(self._summary(request, self.engine.partial_forecast(request, ensemble)), origin)
+        with self._parts_lock:
+            self._parts[job.id] = shape, part
+            while len(self._parts) > KEPT_PARTS:
+                self._parts.popitem(last=False)
+        return part
+
+    def _work(self, request: ResolvedRequest, cancelled: Callable[[], bool]) -> Generator[Progress, None, None]:
+        """Run a request and keep what the page shows of it."""
+        steps, meter = self.engine.run(request, cache=default_cache(), cancelled=cancelled), Meter()
+        while True:
+            try:
+                reached = meter.next(steps)
+            except StopIteration as finished:
+                result = finished.value
+                break
+            yield reached
+        summary = self._summary(request, result)
+        summary.maps(variables_of(request.dataset)[0])  # what is shown first is made here, off the script thread
         self.awaits_baselines(summary)  # and starts them
-        if meter.anew:
-            work = self.engine.calls_per_member(request) * request.members
-            self._seconds_per_call[request.dataset, request.model] = meter.seconds / work
-        origin: Origin = "computed" if meter.calls else "stored"
-        self.finished.put(request, Shown(summary, origin, meter.seconds))
+        if meter.seconds_per_call is not None:
+            self._seconds_per_call[request.dataset, request.model] = meter.seconds_per_call
+        self.finished.put(request, Shown(summary, "computed" if meter.calls else "stored", meter.seconds))
+
+    def _summary(self, request: ResolvedRequest, result: "xr.Dataset") -> Summary:
+        truth, static = self.engine.truth(request), self.engine.static_fields(request)
+        dataset = get_dataset(request.dataset)
+        background = self.engine.background_fields(request) if dataset.calendar is not None else None
+        there = slice(0, result.sizes["lead"])
+        return summarise(
+            result,
+            truth.isel(lead=there),
+            static,
+            dataset,
+            None if background is None else background.isel(lead=there),
+        )
 
 
 class Meter:
-    """Passes progress on, and notes how long a run took and how much of it was really computed."""
+    """Notes how long the steps of a run took, without the time that others had in between, and what they computed."""
 
-    def __init__(self, progress: Callable[[Progress], None]) -> None:
-        self._progress = progress
-        self._began = time.perf_counter()
-        self.calls = 0
+    def __init__(self) -> None:
         self.seconds = 0.0
-        self.anew = False
+        self.calls = 0
 
-    def __call__(self, reached: Progress) -> None:
-        self.seconds = time.perf_counter() - self._began
-        if reached.members_done < reached.members:
-            self.calls = reached.calls_done
-        else:
-            self.anew = self.calls == reached.calls_total  # the last report counts what was stored as done
-        self._progress(reached)
+    def next(self, steps: Iterator[Progress]) -> Progress:
+        """The next step. Raises what the run raises, StopIteration at its end."""
+        began = time.perf_counter()
+        try:
+            reached = next(steps)
+        finally:
+            self.seconds += time.perf_counter() - began
+        self.calls = reached.calls_done - reached.calls_stored
+        return reached
+
+    @property
+    def seconds_per_call(self) -> float | None:
+        """Of one member; None where all was stored."""
+        return self.seconds / self.calls if self.calls else None
+
+
+def arriving(job: Job) -> GrowingEnsemble | None:
+    """What has arrived of a job, once it is more than nothing."""
+    ensemble = None if job.progress is None else job.progress.ensemble
+    return ensemble if ensemble is not None and min(ensemble.block_shape) > 0 else None
+
+
+def _trajectory(request: ResolvedRequest) -> ResolvedRequest:
+    """What requests have in common whose members walk the same way: of two such, one finds stored what they share."""
+    return replace(request, members=1, steps=1, refine=False, output_leads=())
 
 
 def run_of(summary: Summary) -> Run:

@@ -1,18 +1,21 @@
 """What outlives a rerun of the page: the backend shared by all, and this visitor's own state."""
 
+import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import streamlit as st
 
-from app.backend import Backend, Shown, complaint
+from app.backend import Backend, Shown, arriving, complaint
 from app.link import request_from_query, request_to_query
 from app.summary import Summary
 from engine.datasets.base import OWN
 from engine.errors import EngineError, RequestError
 from engine.jobs import Job
 from engine.requests import ResolvedRequest
+
+SECONDS_BETWEEN_PARTS = 1.0  # of a run under way: each redraws the page
 
 
 @st.cache_resource(show_spinner=False)
@@ -25,7 +28,8 @@ def backend() -> Backend:
 class Visit:
     """One visitor: the request of every data set seen, the job under way, and the forecasts shown last.
 
-    begun: data sets whose first forecast started by itself.
+    begun: data sets whose first forecast started by itself. arrived: members and leads shown of the run under way, and
+    when the page was last drawn for it.
     """
 
     dataset: str
@@ -37,6 +41,7 @@ class Visit:
     shown: dict[str, Shown] = field(default_factory=dict)
     cells: dict[str, int] = field(default_factory=dict)
     begun: set[str] = field(default_factory=set)
+    arrived: tuple[tuple[int, int], float] = ((0, 0), 0.0)
 
 
 def visit() -> Visit:
@@ -90,15 +95,42 @@ def keep(request: ResolvedRequest) -> None:
 
 
 def shown(dataset: str, request: ResolvedRequest | None) -> Shown | None:
-    """The forecast of this very request if it is at hand, else the last one shown, else the example."""
+    """What arrives of the run under way, else the forecast of this very request if it is at hand, else the last one
+    shown, else the example.
+    """
     here = visit()
+    part = _part(dataset)
+    if part is not None:
+        return part
     found = backend().finished.get(request) if request else None
     if found is not None:
         here.shown[dataset] = found
     return here.shown.get(dataset) or backend().example(dataset)
 
 
+def _part(dataset: str) -> Shown | None:
+    """What has arrived of the run under way, where it is one of the data set."""
+    here = visit()
+    if here.running is None or here.running.dataset != dataset:
+        return None
+    job = look()
+    ensemble = None if job is None else arriving(job)
+    if job is None or ensemble is None:
+        return None
+    here.arrived = ensemble.block_shape, time.monotonic()
+    return backend().arrived(job, here.running)
+
+
 # -- the run ---------------------------------------------------------------------------------------------
+
+
+def has_more(job: Job, dataset: str) -> bool:
+    """Whether more has arrived of this visitor's job than the page of a data set shows, a while ago at least."""
+    here, ensemble = visit(), arriving(job)
+    if ensemble is None or here.running is None or here.running.dataset != dataset:
+        return False
+    shown, when = here.arrived
+    return ensemble.block_shape != shown and time.monotonic() - when >= SECONDS_BETWEEN_PARTS
 
 
 def start(request: ResolvedRequest) -> None:
@@ -108,6 +140,7 @@ def start(request: ResolvedRequest) -> None:
     if backend().finished.get(request) is None:
         try:
             here.run, here.running = backend().start(request, here.owner), request
+            here.arrived = (0, 0), 0.0
         except EngineError as error:
             here.problems = [str(error)]
 
@@ -123,11 +156,15 @@ def look() -> Job | None:
 
 
 def cancel() -> None:
-    """Take this visitor's request back."""
+    """Take this visitor's request back; what has arrived of it stays on the page, and says so."""
     here = visit()
-    if here.run is not None:
-        backend().cancel(here.run, here.owner)
-        here.run = here.running = None
+    if here.run is None or here.running is None:
+        return
+    part = _part(here.running.dataset)
+    if part is not None:
+        here.shown[here.running.dataset] = replace(part, origin="cancelled")
+    backend().cancel(here.run, here.owner)
+    here.run = here.running = None
 
 
 def collect(job: Job) -> None:

@@ -1,23 +1,33 @@
-"""Forecasts off the caller's thread: one worker owns the device, the rest wait in a bounded queue."""
+"""Forecasts off the caller's thread: one worker owns the device and shares its time fairly between visitors.
 
+`Executor` is what the page sees; `LocalExecutor` runs in this process.
+"""
+
+import logging
 import threading
 import time
 import uuid
-from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from collections import OrderedDict
+from collections.abc import Callable, Generator, Hashable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from engine.errors import Cancelled, RequestError
 
 if TYPE_CHECKING:
     from engine.forecasting import Progress
 
+log = logging.getLogger(__name__)
+
 Status = Literal["queued", "running", "done", "failed", "cancelled"]
 _Request = TypeVar("_Request", bound=Hashable)
+_Asked = TypeVar("_Asked", bound=Hashable, contravariant=True)
 
-Compute = Callable[[_Request, Callable[["Progress"], None], Callable[[], bool]], Any]
-"""compute(request, progress, cancelled): reports Progress, and raises Cancelled soon after cancelled() is true."""
+Work = Callable[[_Request, Callable[[], bool]], Generator["Progress", None, Any]]
+"""work(request, cancelled): yields Progress after every step and returns the result.
+
+It raises Cancelled before its next network call once cancelled() is true.
+"""
 
 RESULTS_KEPT = 8
 JOBS_KEPT = 1000
@@ -27,8 +37,9 @@ JOBS_KEPT = 1000
 class Job:
     """How a job stands at one moment.
 
-    position: 1 is next in the queue, 0 is not in it. seconds_left: an estimate while it runs, None where nothing
-    is known yet. error: what ended a job that failed or was cancelled.
+    position: 1 is next in the queue, 0 is not in it; a long run may return there to let others have their turn.
+    seconds_left: an estimate, None where nothing is known yet. error: what ended a job that failed or was cancelled;
+    progress then still has what had arrived.
     """
 
     id: str
@@ -44,68 +55,107 @@ class Job:
         return self.status in ("done", "failed", "cancelled")
 
 
-class JobQueue(Generic[_Request]):
-    """A queue of requests that one worker thread computes in turn; every method may be called from any thread.
+class Executor(Protocol[_Asked]):
+    """Where forecasts are computed; every method may be called from any thread."""
 
-    capacity: how many requests may wait. results_kept: how many of the newest results stay at hand for `result`;
-    an older one is let go unless somebody is waiting for it already.
+    def submit(self, request: _Asked, *, owner: Hashable = None) -> str:
+        """Queue a request and return the id of its job: that of an equal one, if one is queued or running.
+
+        owner: whoever asks; a shared job stops only when each of its owners has cancelled it.
+        Raises RequestError if the queue is full or closed.
+        """
+
+    def status(self, job_id: str) -> Job:
+        """How a job stands now. Raises RequestError for an id that was never given or is long finished."""
+
+    def cancel(self, job_id: str, *, owner: Hashable = None) -> None:
+        """Take a request back: a queued job ends at once, a running one before its next network call.
+
+        Raises RequestError for an unknown id.
+        """
+
+    def events(self, job_id: str) -> Iterator[Job]:
+        """How a job stands, now and after every change until it is finished. Raises RequestError for an unknown id."""
+
+    def result(self, job_id: str, *, timeout: float | None = None) -> Any:
+        """What the computation returned, once it has, waiting up to `timeout` seconds (None: without end).
+
+        Raises the job's error if it failed or was cancelled; RequestError if the id is unknown or the result is no
+        longer kept; TimeoutError.
+        """
+
+    def close(self) -> None:
+        """Accept nothing more, cancel what is queued or running, and wait for the computation to end."""
+
+
+class LocalExecutor(Generic[_Request]):
+    """An `Executor` on one thread of this process.
+
+    Up to `slots` runs are under way at once, a step of one after a step of the other: the next step is that of the
+    visitor who has had the least time, so a short run is not held up by a long one. Where all slots are taken, a run
+    that has had its `turn`, in seconds of the device, goes behind those who wait.
+
+    capacity: how many requests may wait. results_kept: how many of the newest results stay at hand for `result`; an
+    older one is let go unless somebody is waiting for it already. kin: requests of equal kin are not computed at the
+    same time, so that the later one finds stored what they share. estimate: seconds of the device that a request
+    takes, None where nobody knows.
     """
 
     def __init__(
         self,
-        compute: Compute[_Request] | None = None,
+        work: Work[_Request] | None = None,
         *,
         capacity: int = 16,
+        slots: int = 4,
+        turn: float = 10.0,
         results_kept: int = RESULTS_KEPT,
+        kin: Callable[[_Request], Hashable] | None = None,
+        estimate: Callable[[_Request], float | None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._compute: Compute[Any] = _forecast if compute is None else compute
-        self._capacity = capacity
+        self._work_of: Work[Any] = _forecast if work is None else work
+        self._capacity, self._slots, self._turn = capacity, slots, turn
         self._results_kept = results_kept
+        self._kin = kin
+        self._estimate = estimate
         self._clock = clock
         self._changed = threading.Condition()
         self._records: OrderedDict[str, _Record] = OrderedDict()
-        self._waiting: deque[_Record] = deque()
-        self._running: _Record | None = None
+        self._waiting: list[_Record] = []
+        self._running: list[_Record] = []
+        self._had: dict[Hashable, float] = {}  # seconds of the device that each visitor has had
         self._worker: threading.Thread | None = None
         self._closed = False
 
     def submit(self, request: _Request, *, owner: Hashable = None) -> str:
-        """Queue a request and return the id of its job: that of an equal one, if one is queued or running.
-
-        owner: whoever asks; a shared job stops only when each of its owners has cancelled it.
-
-        Raises: RequestError if the queue is full or closed.
-        """
+        """As `Executor`."""
         with self._changed:
             if self._closed:
                 raise RequestError("The queue of forecasts is closed; start the program again.")
-            for record in (*self._waiting, *([self._running] if self._running else ())):
+            for record in (*self._running, *self._waiting):
                 if record.request == request and not record.cancelled:
-                    record.owners.add(owner)
+                    record.owners[owner] = None
                     return record.id
             if len(self._waiting) >= self._capacity:
                 raise RequestError(f"{self._capacity} forecasts are waiting already; try again in a while.")
-            record = _Record(uuid.uuid4().hex, request, owners={owner})
+            kin = request if self._kin is None else self._kin(request)
+            record = _Record(uuid.uuid4().hex, request, kin, {owner: None})
             self._records[record.id] = record
             self._waiting.append(record)
             self._start_worker()
             self._changed.notify_all()
             return record.id
 
-    def job(self, job_id: str) -> Job:
-        """How a job stands now. Raises RequestError for an id that was never given or is long finished."""
+    def status(self, job_id: str) -> Job:
+        """As `Executor`."""
         with self._changed:
             return self._snapshot(self._record(job_id))
 
     def cancel(self, job_id: str, *, owner: Hashable = None) -> None:
-        """Take a request back: a queued job ends at once, a running one as soon as its computation looks.
-
-        Raises: RequestError for an unknown id.
-        """
+        """As `Executor`."""
         with self._changed:
             record = self._record(job_id)
-            record.owners.discard(owner)
+            record.owners.pop(owner, None)
             if record.owners or record.finished:
                 return
             record.cancelled = True
@@ -113,12 +163,18 @@ class JobQueue(Generic[_Request]):
                 self._waiting.remove(record)
                 self._finish(record, "cancelled", error=Cancelled("The forecast was cancelled before it began."))
 
-    def result(self, job_id: str, *, timeout: float | None = None) -> Any:
-        """What the computation returned, once it has, waiting up to `timeout` seconds (None: without end).
+    def events(self, job_id: str) -> Iterator[Job]:
+        """As `Executor`."""
+        with self._changed:
+            record = self._record(job_id)
+        version, job = self._news(record, after=-1)
+        yield job
+        while not job.finished:
+            version, job = self._news(record, after=version)
+            yield job
 
-        Raises: the job's error if it failed or was cancelled; RequestError if the id is unknown or the result is
-        no longer kept; TimeoutError.
-        """
+    def result(self, job_id: str, *, timeout: float | None = None) -> Any:
+        """As `Executor`."""
         with self._changed:
             record = self._record(job_id)
             record.waiters += 1
@@ -135,17 +191,23 @@ class JobQueue(Generic[_Request]):
             return record.result
 
     def close(self) -> None:
-        """Accept nothing more, cancel what is queued or running, and wait for the worker to end."""
+        """As `Executor`."""
         with self._changed:
             self._closed = True
-            while self._waiting:
-                self._finish(self._waiting.popleft(), "cancelled", error=Cancelled("The queue was closed."))
-            if self._running is not None:
-                self._running.cancelled = True
+            for record in (*self._running, *self._waiting):
+                record.cancelled = True
             self._changed.notify_all()
             worker = self._worker
         if worker is not None:
             worker.join()
+
+    # -- how jobs stand ---------------------------------------------------------------------------------
+
+    def _news(self, record: "_Record", *, after: int) -> tuple[int, Job]:
+        """How a job stands, and the version of that, once it is not `after` any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: record.version != after)
+            return record.version, self._snapshot(record)
 
     def _record(self, job_id: str) -> "_Record":
         if job_id not in self._records:
@@ -154,54 +216,131 @@ class JobQueue(Generic[_Request]):
 
     def _snapshot(self, record: "_Record") -> Job:
         position = self._waiting.index(record) + 1 if record in self._waiting else 0
-        seconds_left = self._seconds_left(record) if record.status == "running" else None
-        return Job(record.id, record.status, position, record.progress, seconds_left, record.error)
+        return Job(record.id, record.status, position, record.progress, self._seconds_left(record), record.error)
 
     def _seconds_left(self, record: "_Record") -> float | None:
-        reached = record.progress
-        if reached is None or reached.calls_done == 0:
+        """Until a job ends: its own work at its share of the device, and the work of those before it in the queue."""
+        if record.finished:
             return None
-        per_call = (self._clock() - record.began) / reached.calls_done
-        return per_call * (reached.calls_total - reached.calls_done)
+        if record in self._running:
+            own, sharing = self._work_left(record), len({other.payer for other in self._running})
+            return None if own is None else own * sharing
+        before = [*self._running, *self._waiting[: self._waiting.index(record) + 1]]
+        left = [self._work_left(each) for each in before]
+        return None if None in left else sum(seconds for seconds in left if seconds is not None)
+
+    def _work_left(self, record: "_Record") -> float | None:
+        """Seconds of the device that a job still needs, by its own pace, or by what is known of such requests."""
+        reached = record.progress
+        made = 0 if reached is None else reached.calls_done - reached.calls_stored
+        if reached is None or made <= 0:
+            return self._estimate(record.request)
+        return record.had / made * (reached.calls_total - reached.calls_done)
+
+    # -- the worker -------------------------------------------------------------------------------------
 
     def _start_worker(self) -> None:
-        if self._worker is None:
+        if self._worker is None or not self._worker.is_alive():
             # daemon: a forecast under way does not keep the program from ending
             self._worker = threading.Thread(target=self._work, name="forecasts", daemon=True)
             self._worker.start()
 
     def _work(self) -> None:
+        """Compute until closed; a failure outside of the computations ends what was under way, not the worker."""
+        while not self._closed:
+            try:
+                self._serve()
+            except BaseException as error:
+                log.exception("The worker failed and begins anew")
+                with self._changed:
+                    for record in (*self._running,):
+                        self._finish(record, "failed", error=error)
+        with self._changed:
+            for record in (*self._running, *self._waiting):
+                record.close()
+                self._finish(record, "cancelled", error=Cancelled("The queue was closed."))
+
+    def _serve(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._closed)
+                self._changed.wait_for(lambda: self._closed or self._running or self._waiting)
                 if self._closed:
                     return
-                record = self._running = self._waiting.popleft()
-                record.status, record.began = "running", self._clock()
-            self._run(record)
+                self._fill_slots()
+                record = min(self._running, key=lambda each: self._had.get(each.payer, 0.0))
+            self._advance(record)
 
-    def _run(self, record: "_Record") -> None:
-        status: Status = "done"
+    def _fill_slots(self) -> None:
+        """Begin or go on with those who wait, as long as there is room."""
+        if len(self._running) >= self._slots and self._next_in_line() is not None:
+            longest = max(self._running, key=lambda each: each.had_in_turn)
+            if longest.had_in_turn >= self._turn:
+                self._running.remove(longest)
+                self._waiting.append(longest)
+                longest.change("queued")
+        while len(self._running) < self._slots and (record := self._next_in_line()) is not None:
+            self._waiting.remove(record)
+            self._welcome(record.payer)
+            self._running.append(record)
+            record.had_in_turn = 0.0
+            record.change("running")
+        self._changed.notify_all()
+
+    def _next_in_line(self) -> "_Record | None":
+        under_way = {record.kin for record in self._running}
+        return next((record for record in self._waiting if record.kin not in under_way), None)
+
+    def _welcome(self, owner: Hashable) -> None:
+        """Who comes back has not saved up time meanwhile, and who comes anew owes none."""
+        present = {record.payer for record in self._running}
+        self._had = {who: had for who, had in self._had.items() if who in present or who == owner}
+        least = min((self._had.get(who, 0.0) for who in present), default=0.0)
+        self._had[owner] = max(self._had.get(owner, least), least)
+
+    def _advance(self, record: "_Record") -> None:
+        """One step of a job."""
+        began, payer = self._clock(), record.payer
+        status: Status | None = None
         result: object = None
         error: BaseException | None = None
         try:
-            result = self._compute(record.request, record.report, lambda: record.cancelled)
+            if record.steps is None:
+                record.steps = self._work_of(record.request, lambda: record.cancelled)
+            if record.cancelled:
+                record.close()
+                raise Cancelled("The forecast was cancelled; what had finished stays stored.")
+            record.progress = next(record.steps)
+        except StopIteration as finished:
+            status, result = "done", finished.value
         except Cancelled as reason:
             status, error = "cancelled", reason
         except BaseException as reason:  # whatever it is, it must not end the worker
             status, error = "failed", reason
+        took = self._clock() - began
         with self._changed:
-            self._running = None
-            self._finish(record, status, result=result, error=error)
+            record.had += took
+            record.had_in_turn += took
+            self._had[payer] = self._had.get(payer, 0.0) + took
+            if status is not None:
+                self._finish(record, status, result=result, error=error)
+            record.change()
+            self._changed.notify_all()
 
     def _finish(
         self, record: "_Record", status: Status, *, result: object = None, error: BaseException | None = None
     ) -> None:
-        record.status, record.result, record.error = status, result, error
+        for jobs in (self._running, self._waiting):
+            if record in jobs:
+                jobs.remove(record)
+        record.result, record.error, record.steps = result, error, None
+        record.change(status)
+        if status == "done":
+            record.let_go_of_the_ensemble()
         self._records.move_to_end(record.id)
         finished = [record for record in self._records.values() if record.finished]
         computed = [record for record in finished if record.status != "cancelled"]
-        for old in computed[: -self._results_kept]:
+        cancelled = [record for record in finished if record.status == "cancelled"]
+        for old in (*computed[: -self._results_kept], *cancelled[: -self._results_kept]):
             if not old.waiters:  # whoever waits for it has not been woken yet
                 old.forget()
         for old in finished[:-JOBS_KEPT]:
@@ -211,14 +350,21 @@ class JobQueue(Generic[_Request]):
 
 @dataclass(eq=False)
 class _Record:
-    """A job's life; changed under the queue's lock, except for `progress`, which only the worker replaces."""
+    """A job's life; changed under the executor's lock, except for `progress`, which only the worker replaces.
+
+    owners: in the order in which they came; the first is charged with its time. had: seconds of the device so far.
+    """
 
     id: str
     request: Any
-    owners: set[Hashable]
+    kin: Hashable
+    owners: dict[Hashable, None]
     status: Status = "queued"
+    version: int = 0
+    steps: "Generator[Progress, None, Any] | None" = field(default=None, repr=False)
     progress: "Progress | None" = None
-    began: float = 0.0
+    had: float = 0.0
+    had_in_turn: float = 0.0
     result: object = None
     error: BaseException | None = None
     cancelled: bool = False
@@ -229,18 +375,32 @@ class _Record:
     def finished(self) -> bool:
         return self.status in ("done", "failed", "cancelled")
 
-    def report(self, progress: "Progress") -> None:
-        self.progress = progress
+    @property
+    def payer(self) -> Hashable:
+        return next(iter(self.owners), self.id)  # of a cancelled job, which has no owner left, itself
+
+    def change(self, status: Status | None = None) -> None:
+        self.status = status or self.status
+        self.version += 1
+
+    def close(self) -> None:
+        if self.steps is not None:
+            self.steps.close()
+
+    def let_go_of_the_ensemble(self) -> None:
+        if self.progress is not None:
+            self.progress = replace(self.progress, ensemble=None)
 
     def forget(self) -> None:
         """Let go of the result, and of the arrays that the frames of an error's traceback hold."""
         self.forgotten, self.result = True, None
+        self.let_go_of_the_ensemble()
         if self.error is not None:
             self.error.__traceback__ = self.error.__context__ = self.error.__cause__ = None
 
 
-def _forecast(request: Any, progress: Callable[["Progress"], None], cancelled: Callable[[], bool]) -> object:
+def _forecast(request: Any, cancelled: Callable[[], bool]) -> "Generator[Progress, None, object]":
     from engine.cache import default_cache
-    from engine.forecasting import forecast
+    from engine.forecasting import run
 
-    return forecast(request, cache=default_cache(), progress=progress, cancelled=cancelled)
+    return (yield from run(request, cache=default_cache(), cancelled=cancelled))

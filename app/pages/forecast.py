@@ -35,6 +35,8 @@ BADGES = {
     "example": ":orange-badge[example] ",
     "computed": ":green-badge[done] ",
     "stored": ":blue-badge[from store] ",
+    "arriving": ":violet-badge[arriving] ",
+    "cancelled": ":orange-badge[cancelled] ",
 }
 QUIET = {"displayModeBar": False}
 MONTHS_BEFORE = 12  # of an index, shown before the start of its forecast
@@ -55,9 +57,9 @@ def show() -> None:
     session.keep(request or given)
     for problem in visit.problems:
         st.error(plain(problem))
-    if visit.run is not None:
-        st.fragment(progress_strip, run_every=0.5)()
     shown = session.shown(dataset.name, request)
+    if visit.run is not None:
+        st.fragment(progress_strip, run_every=0.5)(dataset.name)
     if shown is None:
         begin(dataset, request)
         return
@@ -122,16 +124,18 @@ def run_controls(request: ResolvedRequest | None) -> None:
         st.rerun()
 
 
-def progress_strip() -> None:
-    """Follow the job of this visitor; only reads how it stands."""
+def progress_strip(dataset: str) -> None:
+    """Follow the job of this visitor; draws the page anew when more has arrived for the data set that it shows."""
     job = session.look()
     if job is None or job.finished:
         if job is not None:
             session.collect(job)
         st.rerun()
+    if session.has_more(job, dataset):
+        st.rerun()
     bar, stop = st.columns([6, 1], vertical_alignment="center")
     bar.progress(progress_share(job), text=progress_text(job))
-    if stop.button("Cancel", width="stretch", help="Stop this run; what is shown stays."):
+    if stop.button("Cancel", width="stretch", help="Stop this run; what has arrived stays."):
         session.cancel()
         st.rerun()
 
@@ -146,7 +150,8 @@ def progress_text(job: Job) -> str:
     """A job's progress in words."""
     done = job.progress
     if job.status == "queued":
-        return f"Waiting: number {job.position} in the queue"
+        left = "" if job.seconds_left is None else f" · about {job.seconds_left:.0f} s until it is done"
+        return f"Waiting: number {job.position} in the queue{left}"
     if done is None:
         return "Loading the model …"
     if done.calls_done >= done.calls_total:
@@ -165,7 +170,7 @@ def heading(shown: Shown, request: ResolvedRequest | None) -> None:
     """Say which forecast the maps show, and whether the request in the controls is another one by now."""
     said = json.loads(shown.summary.request)
     words = [
-        *start_words(shown.summary, said["init"], said["steps"], f"{said['members']} members"),
+        *start_words(shown.summary, said["init"], *extent_words(shown.summary, said)),
         *sampling_words(said),
         f"seed {said['seed']}",
         plain(wording.model_title(said["model"])),
@@ -185,14 +190,25 @@ def sampling_words(said: dict[str, Any]) -> list[str]:
     return [", ".join([said["schedule"], said["solver"], *noise, *(["refined"] if said["refine"] else [])])]
 
 
-def start_words(summary: Summary, init: str, steps: int, members: str) -> list[str]:
+def extent_words(summary: Summary, said: dict[str, Any]) -> tuple[str, str]:
+    """How far a forecast goes and how many members it has; of one under way, how much of that is there."""
+    dataset = get_dataset(summary.dataset)
+    there, steps = int(summary.leads[-1]), said["steps"]
+    count = f"{summary.members} of {said['members']}" if summary.members < said["members"] else f"{said['members']}"
+    if dataset.calendar is None:
+        return f"{there} of {steps} steps" if there < steps else f"{steps} steps", f"{count} members"
+    reach = wording.duration(dataset, steps)
+    return f"{wording.duration(dataset, there)} of {reach}" if there < steps else reach, f"{count} members"
+
+
+def start_words(summary: Summary, init: str, reach: str, members: str) -> list[str]:
     """Where a forecast starts, how many members it has and how far it goes."""
     dataset = get_dataset(summary.dataset)
     run, _, frame = init.rpartition(":")
     if dataset.calendar is None:
-        return [f"{wording.run_title(run)}, frame {frame}", members, f"{steps} steps"]
+        return [f"{wording.run_title(run)}, frame {frame}", members, reach]
     region = [wording.region_title(run)] if dataset.runs() != (run,) else []
-    start = f"from {wording.date_title(dataset.calendar, summary.init_time)}, {wording.duration(dataset, steps)}"
+    start = f"from {wording.date_title(dataset.calendar, summary.init_time)}, {reach}"
     return [*region, start, members]
 
 
@@ -241,7 +257,7 @@ def view_of(dataset: Dataset, summary: Summary, variable: Variable, cell: int) -
     share = 100.0 if variable.threshold is not None else 1.0
     return View(
         kind="grid" if grid else "particles",
-        forecast=f"{summary.request}/{summary.members}",
+        forecast=summary.request,
         variable=variable.name,
         title=variable.title,
         units="%" if variable.threshold is not None else pretty_units(variable.units),

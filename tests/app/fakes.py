@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
@@ -14,6 +14,7 @@ from engine.datasets import DATASETS, get_dataset
 from engine.datasets.base import parse_initial_condition
 from engine.errors import Cancelled, RequestError
 from engine.forecasting import Progress
+from engine.growing import GrowingEnsemble
 from engine.requests import ForecastRequest, ResolvedRequest
 from engine.results import background_dataset
 from engine.sampling import SOLVERS
@@ -39,16 +40,20 @@ def forecast_summary(dataset: str, init: str | int, *, steps: int, members: int)
     engine, found = FakeEngine(), get_dataset(dataset)
     request = engine.resolve(ForecastRequest(dataset=dataset, init=init, steps=steps, members=members))
     request = replace(request, init=str(parse_initial_condition(request.init, found)))
-    result = engine.forecast(request, cache=None, progress=lambda _: None, cancelled=lambda: False)
+    result = engine.forecast(request)
     background = engine.background_fields(request) if found.calendar is not None else None
     return summarise(result, engine.truth(request), engine.static_fields(request), found, background)
 
 
 @dataclass
 class FakeEngine:
-    """Counts the forecasts it makes; `pause` seconds pass at every tenth of one, `failure` is raised instead."""
+    """Counts the forecasts it makes; `pause` seconds pass at every tenth of one, `failure` is raised instead.
+
+    arrives: whether what has arrived can be seen before the end.
+    """
 
     pause: float = 0.0
+    arrives: bool = False
     failure: Exception | None = None
     forecasts: int = 0
 
@@ -68,23 +73,41 @@ class FakeEngine:
             raise RequestError(f"{filled.steps} steps do not fit into memory: ask for a shorter horizon.")
         return filled
 
-    def forecast(
+    def run(
         self,
         request: ResolvedRequest,
         *,
-        cache: ArrayCache | None,
-        progress: Callable[[Progress], None],
-        cancelled: Callable[[], bool],
-    ) -> xr.Dataset:
+        cache: ArrayCache | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Generator[Progress, None, xr.Dataset]:
+        """Members come in tenths; the first of them after a first window of half the leads."""
         self.forecasts += 1
+        result = self._result(request)
+        states = np.stack([result[channel.name].values for channel in get_dataset(request.dataset).channels], axis=2)
+        ensemble, half = (
+            GrowingEnsemble(request.members, result["lead"].values.tolist(), states.shape[2:]),
+            request.steps // 2,
+        )
         for tenth in range(10):
             time.sleep(self.pause)
-            progress(Progress(tenth * request.members // 10, request.members, tenth, 10, 3 * tenth + 3, 30))
+            done = request.members * (tenth + 1) // 10
+            if self.arrives and tenth == 0:
+                first = range(max(1, done))
+                ensemble.add(first, 0, states[first.start : first.stop, :half])
+            elif self.arrives:
+                ensemble.add(range(done), 0, states[:done])
+            yield Progress(done, request.members, tenth, 10, 3 * tenth + 3, 30, ensemble=ensemble)
             if cancelled():
                 raise Cancelled("The forecast was cancelled.")
         if self.failure is not None:
             raise self.failure
-        progress(Progress(request.members, request.members, 10, 10, 30, 30))
+        return result
+
+    def partial_forecast(self, request: ResolvedRequest, ensemble: GrowingEnsemble) -> xr.Dataset:
+        members, leads = ensemble.block_shape
+        return self._result(request).isel(member=slice(0, members), lead=slice(0, leads))
+
+    def forecast(self, request: ResolvedRequest) -> xr.Dataset:
         return self._result(request)
 
     def truth(self, request: ResolvedRequest) -> xr.Dataset:

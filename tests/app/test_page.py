@@ -213,6 +213,50 @@ def test_a_cancelled_run_leaves_the_page_as_it_was(open_page: Open, engine: Fake
     assert not run_button(page).disabled
 
 
+def arrive(page: AppTest, words: str) -> AppTest:
+    """Rerun the page until its heading has these words."""
+    deadline = time.monotonic() + PATIENCE
+    while words not in heading(page):
+        assert time.monotonic() < deadline, heading(page)
+        time.sleep(0.05)
+        page.run()
+    return page
+
+
+def test_members_are_shown_as_they_arrive(open_page: Open, engine: FakeEngine) -> None:
+    engine.pause, engine.arrives = 0.3, True
+    wanted = {"dataset": "spring-mesh", "steps": "6", "members": "10"}
+    page = arrive(run_button(open_page(**wanted)).click().run(), "1 of 10 members · 3 of 6 steps")
+    assert not page.exception
+    assert ":violet-badge[arriving]" in heading(page)
+    assert len(maps(page)) == 1
+    page = arrive(page, "of 10 members · 6 steps")
+    assert not page.exception
+    page = to_the_end(page)
+    assert heading(page).startswith(":green-badge[done]") and "10 members · 6 steps" in heading(page)
+
+
+def test_what_has_arrived_of_a_cancelled_run_stays_and_says_so(open_page: Open, engine: FakeEngine) -> None:
+    engine.pause, engine.arrives = 0.3, True
+    page = run_button(open_page(**(SHORT | {"members": "10"}))).click().run()
+    page = arrive(page, " of 10 members")
+    next(button for button in page.button if button.label == "Cancel").click().run()
+    assert not page.exception and not page.error
+    assert heading(page).startswith(":orange-badge[cancelled]")
+    assert " of 10 members" in heading(page)
+    assert not run_button(page).disabled
+    engine.pause = 0.0
+    assert "10 members" in heading(run_to_the_end(page))
+
+
+def test_another_data_set_is_not_given_what_arrives(open_page: Open, engine: FakeEngine) -> None:
+    engine.pause, engine.arrives = 0.3, True
+    page = run_button(open_page(**SHORT)).click().run()
+    page.selectbox(key="dataset").set_value("navier-stokes").run()
+    assert not page.exception
+    assert "arriving" not in heading(page)
+
+
 def test_every_variable_can_be_shown(open_page: Open) -> None:
     page = run_to_the_end(open_page(**SHORT))
     picker = widget(page, "button_group", "/variable")

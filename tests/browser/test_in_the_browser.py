@@ -112,6 +112,46 @@ def test_a_data_set_is_picked_a_short_forecast_runs_and_the_frames_change(open_p
     assert "members=3" in page.url
 
 
+def test_members_arrive_while_the_player_keeps_its_place(open_page: Open) -> None:
+    page = open_page("/?dataset=navier-stokes&members=40&seed=11", calm=True)
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_text(re.compile(r"\d+ of 40 members · 16 of 64 steps"))).to_be_visible(timeout=PATIENCE)
+    expect(player(page)).to_have_attribute("data-frames", "17", timeout=PATIENCE)
+    page.get_by_role("slider", name="Lead time").fill("5")
+    expect(page.get_by_text(re.compile(r"arriving.* of 40 members · 64 steps"))).to_be_visible(timeout=PATIENCE)
+    expect(player(page)).to_have_attribute("data-frames", "65", timeout=PATIENCE)
+    assert frame(page) == 5
+    expect(page.get_by_text(re.compile(r"^done"))).to_be_visible(timeout=PATIENCE)
+    assert frame(page) == 5
+
+
+def test_what_has_arrived_of_a_cancelled_run_stays_and_is_not_computed_again(open_page: Open) -> None:
+    page = open_page("/?dataset=navier-stokes&members=40&seed=12", calm=True)
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_text(re.compile(r"\d+ of 40 members · 64 steps"))).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text(re.compile(r"cancelled.* of 40 members"))).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("button", name="Run")).to_be_enabled(timeout=PATIENCE)
+    slider = page.get_by_role("slider", name="Ensemble members")
+    slider.press("Home")
+    for _ in range(7):
+        slider.press("ArrowRight")
+    expect(page).to_have_url(re.compile("members=8"), timeout=PATIENCE)
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_text(re.compile(r"^from store"))).to_be_visible(timeout=PATIENCE)
+
+
+def test_two_visitors_who_ask_the_same_share_one_run(open_page: Open) -> None:
+    pages = [open_page("/?dataset=navier-stokes&members=30&seed=13", calm=True) for _ in range(2)]
+    for page in pages:
+        page.get_by_role("button", name="Run").click()
+    for page in pages:
+        expect(page.get_by_text(re.compile(r"^done"))).to_be_visible(timeout=PATIENCE)
+    headings = [page.locator("[data-testid=stMarkdown]", has_text="30 members").inner_text() for page in pages]
+    took = {re.findall(r"[\d.]+ s$", heading.strip())[0] for heading in headings}
+    assert len(took) == 1  # seconds of the same run
+
+
 def test_the_player_pauses_steps_and_scrubs_by_mouse_and_keyboard(open_page: Open) -> None:
     page = open_page("/?dataset=spring-mesh", calm=True)
     last = int(player(page).get_attribute("data-frames") or 0) - 1

@@ -1,25 +1,40 @@
-"""One worker, a bounded queue, shared and cancelled jobs: all with computations that the tests control."""
+"""One worker, a bounded queue, fair turns, shared and cancelled jobs: with computations that the tests control."""
 
+import math
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import engine.jobs
 from engine.errors import Cancelled, RequestError
 from engine.forecasting import Progress
-from engine.jobs import RESULTS_KEPT, JobQueue
+from engine.growing import GrowingEnsemble
+from engine.jobs import RESULTS_KEPT, LocalExecutor
 
+Steps = Generator[Progress, None, Any]
 LONG = 60.0  # seconds; only a broken queue waits that long
 
 
 def reached(calls: int) -> Progress:
     """A quarter of the work is one call."""
     return Progress(members_done=0, members=1, window=0, windows=1, calls_done=calls, calls_total=4)
+
+
+def at_once(request: int, cancelled: Callable[[], bool]) -> Steps:
+    return request
+    yield
+
+
+def twice(request: int, cancelled: Callable[[], bool]) -> Steps:
+    return request * 2
+    yield
 
 
 @dataclass
@@ -31,10 +46,10 @@ class Bench:
     computed: list[str] = field(default_factory=list)
     threads: set[int] = field(default_factory=set)
 
-    def compute(self, request: str, progress: Callable[[Progress], None], cancelled: Callable[[], bool]) -> str:
+    def work(self, request: str, cancelled: Callable[[], bool]) -> Steps:
         self.threads.add(threading.get_ident())
         self.computed.append(request)
-        progress(reached(1))
+        yield reached(1)
         self.began.release()
         assert self.go_on.acquire(timeout=LONG)
         if cancelled():
@@ -53,26 +68,26 @@ def bench() -> Bench:
 
 
 @pytest.fixture
-def queue(bench: Bench) -> Iterator[JobQueue[str]]:
-    queue: JobQueue[str] = JobQueue(bench.compute, capacity=3)
+def queue(bench: Bench) -> Iterator[LocalExecutor[str]]:
+    queue: LocalExecutor[str] = LocalExecutor(bench.work, capacity=3, slots=1, turn=math.inf)
     yield queue
     bench.go_on.release(100)
     queue.close()
 
 
-def test_a_job_is_queued_then_running_then_done(queue: JobQueue[str], bench: Bench) -> None:
+def test_a_job_is_queued_then_running_then_done(queue: LocalExecutor[str], bench: Bench) -> None:
     first, second = queue.submit("a"), queue.submit("b")
     bench.wait_for_beginning()
-    assert (queue.job(first).status, queue.job(first).position) == ("running", 0)
-    assert (queue.job(second).status, queue.job(second).position) == ("queued", 1)
+    assert (queue.status(first).status, queue.status(first).position) == ("running", 0)
+    assert (queue.status(second).status, queue.status(second).position) == ("queued", 1)
     bench.go_on.release(2)
     assert queue.result(first, timeout=LONG) == "A"
     assert queue.result(second, timeout=LONG) == "B"
-    assert queue.job(second).status == "done"
+    assert queue.status(second).status == "done"
     assert bench.computed == ["a", "b"]
 
 
-def test_one_thread_computes_everything(queue: JobQueue[str], bench: Bench) -> None:
+def test_one_thread_computes_everything(queue: LocalExecutor[str], bench: Bench) -> None:
     bench.go_on.release(3)
     for job in [queue.submit(name) for name in "abc"]:
         queue.result(job, timeout=LONG)
@@ -80,7 +95,7 @@ def test_one_thread_computes_everything(queue: JobQueue[str], bench: Bench) -> N
     assert threading.get_ident() not in bench.threads
 
 
-def test_a_full_queue_refuses_in_a_sentence(queue: JobQueue[str], bench: Bench) -> None:
+def test_a_full_queue_refuses_in_a_sentence(queue: LocalExecutor[str], bench: Bench) -> None:
     queue.submit("running")
     bench.wait_for_beginning()
     for name in "abc":
@@ -89,7 +104,7 @@ def test_a_full_queue_refuses_in_a_sentence(queue: JobQueue[str], bench: Bench) 
         queue.submit("d")
 
 
-def test_equal_requests_share_a_job_while_it_is_queued_or_running(queue: JobQueue[str], bench: Bench) -> None:
+def test_equal_requests_share_a_job_while_it_is_queued_or_running(queue: LocalExecutor[str], bench: Bench) -> None:
     first = queue.submit("a")
     bench.wait_for_beginning()
     second = queue.submit("b")
@@ -101,20 +116,20 @@ def test_equal_requests_share_a_job_while_it_is_queued_or_running(queue: JobQueu
     assert queue.submit("a") != first
 
 
-def test_a_cancelled_queued_job_is_never_computed(queue: JobQueue[str], bench: Bench) -> None:
+def test_a_cancelled_queued_job_is_never_computed(queue: LocalExecutor[str], bench: Bench) -> None:
     first = queue.submit("a")
     bench.wait_for_beginning()
     second, third = queue.submit("b"), queue.submit("c")
     queue.cancel(second)
-    assert queue.job(second).status == "cancelled"
-    assert queue.job(third).position == 1
+    assert queue.status(second).status == "cancelled"
+    assert queue.status(third).position == 1
     bench.go_on.release(2)
     queue.result(third, timeout=LONG)
     assert bench.computed == ["a", "c"]
-    assert queue.job(first).status == "done"
+    assert queue.status(first).status == "done"
 
 
-def test_a_cancelled_running_job_ends_where_its_computation_looks(queue: JobQueue[str], bench: Bench) -> None:
+def test_a_cancelled_running_job_ends_where_its_computation_looks(queue: LocalExecutor[str], bench: Bench) -> None:
     job = queue.submit("a")
     bench.wait_for_beginning()
     queue.cancel(job)
@@ -123,42 +138,43 @@ def test_a_cancelled_running_job_ends_where_its_computation_looks(queue: JobQueu
     bench.go_on.release(2)
     with pytest.raises(Cancelled, match="taken back"):
         queue.result(job, timeout=LONG)
-    assert queue.job(job).status == "cancelled"
+    assert queue.status(job).status == "cancelled"
     assert queue.result(again, timeout=LONG) == "A"
 
 
-def test_a_shared_job_goes_on_until_every_owner_has_cancelled_it(queue: JobQueue[str], bench: Bench) -> None:
+def test_a_shared_job_goes_on_until_every_owner_has_cancelled_it(queue: LocalExecutor[str], bench: Bench) -> None:
     queue.submit("busy")
     bench.wait_for_beginning()
     job = queue.submit("a", owner="one")
     assert queue.submit("a", owner="two") == job
     queue.cancel(job, owner="one")
     queue.cancel(job, owner="one")
-    assert queue.job(job).status == "queued"
+    assert queue.status(job).status == "queued"
     queue.cancel(job, owner="two")
-    assert queue.job(job).status == "cancelled"
+    assert queue.status(job).status == "cancelled"
 
 
-def test_cancelling_a_finished_job_changes_nothing(queue: JobQueue[str], bench: Bench) -> None:
+def test_cancelling_a_finished_job_changes_nothing(queue: LocalExecutor[str], bench: Bench) -> None:
     job = queue.submit("a")
     bench.go_on.release()
     queue.result(job, timeout=LONG)
     queue.cancel(job)
-    assert queue.job(job).status == "done"
+    assert queue.status(job).status == "done"
     assert queue.result(job) == "A"
 
 
 @pytest.mark.parametrize("failure", [ValueError("no"), MemoryError(), SystemExit(3)])
 def test_the_worker_survives_whatever_a_computation_raises(failure: BaseException) -> None:
-    def compute(request: str, *_: object) -> str:
+    def work(request: str, cancelled: Callable[[], bool]) -> Steps:
+        yield reached(1)
         if request == "bad":
             raise failure
         return request
 
-    queue: JobQueue[str] = JobQueue(compute)
+    queue: LocalExecutor[str] = LocalExecutor(work)
     bad, good = queue.submit("bad"), queue.submit("good")
     assert queue.result(good, timeout=LONG) == "good"
-    assert (queue.job(bad).status, queue.job(bad).error) == ("failed", failure)
+    assert (queue.status(bad).status, queue.status(bad).error) == ("failed", failure)
     with pytest.raises(type(failure)):
         queue.result(bad)
     queue.close()
@@ -166,38 +182,45 @@ def test_the_worker_survives_whatever_a_computation_raises(failure: BaseExceptio
 
 def test_progress_and_the_time_left_are_seen_while_a_job_runs(bench: Bench) -> None:
     now = [100.0]
-    queue: JobQueue[str] = JobQueue(bench.compute, clock=lambda: now[0])
-    job = queue.submit("a")
+
+    def work(request: str, cancelled: Callable[[], bool]) -> Steps:
+        now[0] += 10.0  # one of four calls takes 10 s
+        return (yield from bench.work(request, cancelled))
+
+    known = {"b": 7.0}
+    queue: LocalExecutor[str] = LocalExecutor(work, slots=1, turn=math.inf, clock=lambda: now[0], estimate=known.get)
+    job, waiting, unknown = queue.submit("a"), queue.submit("b"), queue.submit("c")
     bench.wait_for_beginning()
-    now[0] = 110.0  # one of four calls took 10 s
-    assert queue.job(job).progress == reached(1)
-    assert queue.job(job).seconds_left == pytest.approx(30.0)
-    bench.go_on.release()
-    queue.result(job, timeout=LONG)
-    assert queue.job(job).seconds_left is None
+    assert queue.status(job).progress == reached(1)
+    assert queue.status(job).seconds_left == pytest.approx(30.0)
+    assert queue.status(waiting).seconds_left == pytest.approx(37.0)
+    assert queue.status(unknown).seconds_left is None
+    bench.go_on.release(3)
+    queue.result(unknown, timeout=LONG)
+    assert queue.status(job).seconds_left is None
     queue.close()
 
 
 def test_only_the_last_results_are_kept_and_every_job_is_remembered() -> None:
-    queue: JobQueue[int] = JobQueue(lambda request, *_: request)
+    queue: LocalExecutor[int] = LocalExecutor(at_once)
     jobs = []
     for number in range(RESULTS_KEPT + 1):
         jobs.append(queue.submit(number))
         queue.result(jobs[-1], timeout=LONG)  # so that they finish in order
     assert queue.result(jobs[1]) == 1
-    assert queue.job(jobs[0]).status == "done"
+    assert queue.status(jobs[0]).status == "done"
     with pytest.raises(RequestError, match="no longer kept"):
         queue.result(jobs[0])
     queue.close()
 
 
-def test_an_unknown_job_is_refused(queue: JobQueue[str]) -> None:
-    for call in (queue.job, queue.cancel, queue.result):
+def test_an_unknown_job_is_refused(queue: LocalExecutor[str]) -> None:
+    for call in (queue.status, queue.cancel, queue.result, lambda name: next(queue.events(name))):
         with pytest.raises(RequestError, match="no job 'x'"):
             call("x")
 
 
-def test_a_result_that_takes_too_long_times_out(queue: JobQueue[str], bench: Bench) -> None:
+def test_a_result_that_takes_too_long_times_out(queue: LocalExecutor[str], bench: Bench) -> None:
     job = queue.submit("a")
     bench.wait_for_beginning()
     with pytest.raises(TimeoutError, match="still running"):
@@ -205,14 +228,14 @@ def test_a_result_that_takes_too_long_times_out(queue: JobQueue[str], bench: Ben
 
 
 def test_closing_cancels_what_waits_and_what_runs_and_takes_nothing_more(bench: Bench) -> None:
-    queue: JobQueue[str] = JobQueue(bench.compute)
+    queue: LocalExecutor[str] = LocalExecutor(bench.work, slots=1)
     running = queue.submit("a")
     bench.wait_for_beginning()
     waiting = queue.submit("b")
     bench.go_on.release()
     queue.close()
-    assert queue.job(waiting).status == "cancelled"
-    assert queue.job(running).finished
+    assert queue.status(waiting).status == "cancelled"
+    assert queue.status(running).finished
     assert bench.computed == ["a"]
     with pytest.raises(RequestError, match="closed"):
         queue.submit("c")
@@ -220,7 +243,7 @@ def test_closing_cancels_what_waits_and_what_runs_and_takes_nothing_more(bench: 
 
 def test_many_threads_may_submit_and_cancel_at_once() -> None:
     # every result is kept: a thread may sleep between its submission and its question while many others are served
-    queue: JobQueue[int] = JobQueue(lambda request, *_: request * 2, capacity=1000, results_kept=160)
+    queue: LocalExecutor[int] = LocalExecutor(twice, capacity=1000, results_kept=160)
     results: dict[int, int] = {}
 
     def visit(visitor: int) -> None:
@@ -235,6 +258,163 @@ def test_many_threads_may_submit_and_cancel_at_once() -> None:
     for thread in visitors:
         thread.join()
     assert len(results) == 160 and all(value == 2 * key for key, value in results.items())
+    queue.close()
+
+
+# -- turns -----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Walks:
+    """Requests (name, steps): each step takes a second of a clock that only they move, and is written down."""
+
+    now: float = 0.0
+    log: list[str] = field(default_factory=list)
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def work(self, request: tuple[str, int], cancelled: Callable[[], bool]) -> Steps:
+        name, steps = request
+        for step in range(steps):
+            assert self.gate.wait(LONG)
+            self.now += 1.0
+            self.log.append(name)
+            yield Progress(0, 1, 0, 1, step + 1, steps)
+        return name
+
+    def executor(self, **options: Any) -> LocalExecutor[tuple[str, int]]:
+        return LocalExecutor(self.work, clock=lambda: self.now, **options)
+
+
+def test_a_short_run_is_not_held_up_by_a_long_one() -> None:
+    walks = Walks()
+    queue = walks.executor()
+    jobs = [queue.submit(("long", 50), owner="a"), queue.submit(("short", 5), owner="b")]
+    walks.gate.set()
+    for job in jobs:
+        queue.result(job, timeout=LONG)
+    assert walks.log[:11].count("short") == 5
+    queue.close()
+
+
+def test_time_is_shared_between_visitors_not_between_their_runs() -> None:
+    walks = Walks()
+    queue = walks.executor(slots=8)
+    many = [queue.submit((f"many{number}", 20), owner="greedy") for number in range(4)]
+    queue.submit(("one", 20), owner="modest")
+    walks.gate.set()
+    for job in many:
+        queue.result(job, timeout=LONG)
+    assert 18 <= walks.log[:40].count("one") <= 20
+    queue.close()
+
+
+def test_who_comes_late_owes_nothing_and_has_saved_up_nothing() -> None:
+    walks = Walks()
+    queue = walks.executor()
+    walks.gate.set()
+    queue.result(queue.submit(("before", 30), owner="a"), timeout=LONG)
+    walks.gate.clear()
+    walks.log.clear()
+    jobs = [queue.submit(("again", 10), owner="a"), queue.submit(("new", 10), owner="b")]
+    walks.gate.set()
+    for job in jobs:
+        queue.result(job, timeout=LONG)
+    assert abs(walks.log[:10].count("new") - 5) <= 1
+    queue.close()
+
+
+def test_with_all_slots_taken_a_run_that_has_had_its_turn_lets_the_others_in() -> None:
+    walks = Walks()
+    queue = walks.executor(slots=2, turn=5.0)
+    jobs = [queue.submit((name, 40), owner=name) for name in ("a", "b")]
+    jobs.append(queue.submit(("short", 3), owner="c"))
+    walks.gate.set()
+    for job in jobs:
+        queue.result(job, timeout=LONG)
+    assert walks.log[:20].count("short") == 3
+    assert [walks.log.count(name) for name in ("a", "b", "short")] == [40, 40, 3]
+    queue.close()
+
+
+def test_requests_of_equal_kin_wait_for_each_other() -> None:
+    walks = Walks()
+    queue = walks.executor(kin=lambda request: request[0][0])
+    jobs = [queue.submit((name, 10), owner=name) for name in ("x1", "y1", "x2")]
+    walks.gate.set()
+    for job in jobs:
+        queue.result(job, timeout=LONG)
+    assert walks.log.index("x2") > len(walks.log) - 1 - walks.log[::-1].index("x1")
+    assert walks.log.index("y1") < 10
+    queue.close()
+
+
+def test_thirty_two_visitors_with_one_request_make_one_run() -> None:
+    walks = Walks()
+    queue = walks.executor()
+    jobs: list[str] = []
+    visitors = [
+        threading.Thread(target=lambda who=who: jobs.append(queue.submit(("same", 7), owner=who))) for who in range(32)
+    ]
+    for visitor in visitors:
+        visitor.start()
+    for visitor in visitors:
+        visitor.join()
+    walks.gate.set()
+    assert {queue.result(job, timeout=LONG) for job in jobs} == {"same"}
+    assert len(set(jobs)) == 1 and walks.log == ["same"] * 7
+    queue.close()
+
+
+def test_events_tell_of_every_change_until_the_end() -> None:
+    walks = Walks()
+    queue = walks.executor()
+    job = queue.submit(("a", 5))
+    events = queue.events(job)
+    assert next(events).status in ("queued", "running")
+    walks.gate.set()
+    seen = list(events)
+    assert seen[-1].status == "done"
+    done = [event.progress.calls_done for event in seen if event.progress is not None]
+    assert done == sorted(done) and done[-1] == 5
+    assert [event.status for event in queue.events(job)] == ["done"]
+    queue.close()
+
+
+def test_what_had_arrived_of_a_cancelled_run_stays_at_hand() -> None:
+    arrived = GrowingEnsemble(2, (1.0,), (1, 1, 1))
+    arrived.add(range(1), 0, np.ones((1, 1, 1, 1, 1), np.float32))
+    began = threading.Event()
+
+    def work(request: str, cancelled: Callable[[], bool]) -> Steps:
+        while True:
+            yield Progress(1, 2, 0, 1, 1, 2, ensemble=arrived)
+            began.set()
+
+    queue: LocalExecutor[str] = LocalExecutor(work)
+    job = queue.submit("a")
+    assert began.wait(LONG)
+    queue.cancel(job)
+    with pytest.raises(Cancelled):
+        queue.result(job, timeout=LONG)
+    left = queue.status(job).progress
+    assert left is not None and left.ensemble is arrived
+    queue.close()
+
+
+def test_the_worker_begins_anew_after_it_crashed() -> None:
+    broken = [True]
+
+    def clock() -> float:
+        if broken.pop() if broken else False:
+            raise SystemExit("out of the blue")
+        return 0.0
+
+    queue: LocalExecutor[int] = LocalExecutor(at_once, clock=clock)
+    lost = queue.submit(1)
+    with pytest.raises(SystemExit):
+        queue.result(lost, timeout=LONG)
+    assert queue.status(lost).status == "failed"
+    assert queue.result(queue.submit(2), timeout=LONG) == 2
     queue.close()
 
 
