@@ -126,14 +126,14 @@ class MemberWindows:
             solver=request.solver,
             last_step=request.last_step,
         )
-        spent = 0
-        for index in range(len(self._landed)):
+        spent, states = 0, []  # the states stay on the device until the end: a copy would wait for it
+        for _ in self._landed:
             with torch.inference_mode():
                 step = next(walk)
-            self._states[missing, index] = step.x.cpu().numpy()
-            self._states[missing, -1] = step.x_horizon.cpu().numpy()
+            states.append(step.x)
             yield len(missing) * (forecaster.calls + interpolator.calls - spent)
             spent = forecaster.calls + interpolator.calls
+        self._states[missing] = torch.stack([*states, step.x_horizon], dim=1).cpu().numpy()
 
     def _deliver(self, keys: list[str]) -> Iterator[int]:
         leads = self._plan.window_leads(self._window)
@@ -154,11 +154,12 @@ class MemberWindows:
         forecaster.calls = self._forecaster_calls()  # masks are keyed by the x_h they go with: here the last one
         x_horizon = torch.from_numpy(self._states[missing, -1]).to(self._pair.device)
         walk = refine(interpolator, x_horizon, leads, batch=self._refined_at_once(len(missing)))
-        for index in range(len(leads)):
+        states = []
+        for _ in leads:
             with torch.inference_mode():
-                _, x = next(walk)
-            into[missing, index] = x.cpu().numpy()
+                states.append(next(walk)[1])
             yield len(missing)
+        into[missing] = torch.stack(states, dim=1).cpu().numpy()
         self._store(keys, into, missing)
 
     def _refined_at_once(self, members: int) -> int:

@@ -110,6 +110,13 @@ class MaskSource:
         return torch.where(choice < round(256 * math.sqrt(self.correlation)), shared, own)
 
 
+def sent(drawn: Tensor, device: torch.device) -> Tensor:
+    """Random numbers on a device, without waiting for what it is busy with."""
+    if device.type != "cuda":
+        return drawn.to(device)
+    return drawn.pin_memory().to(device, non_blocking=True)
+
+
 class MaskedDropout:
     """Inverted dropout with the members' own masks, for one or several network calls in a batch.
 
@@ -128,5 +135,5 @@ class MaskedDropout:
         batch, channels, rows, columns = x.shape
         drawn = torch.cat([source.draw(site, x[0].numel()) for source in self._sources])
         # 1 from the cut on, else 0, without the slow detour over truth values
-        kept = drawn.to(x.device, x.dtype).sub_(cut - 1).clamp_(0, 1).mul_(256 / (256 - cut))
+        kept = sent(drawn, x.device).to(x.dtype).sub_(cut - 1).clamp_(0, 1).mul_(256 / (256 - cut))
         return x * kept.view(batch, rows, columns, channels).permute(0, 3, 1, 2)

@@ -14,7 +14,7 @@ from engine.datasets.background import Background
 from engine.datasets.base import Dataset, Run, missing_cells
 from engine.models.dynamics import DirectLeads, Forecaster, Interpolator, Scaling
 from engine.models.layers import Dropout
-from engine.noise import Coupling, MaskedDropout, MaskSource, MemberNoise
+from engine.noise import Coupling, MaskedDropout, MaskSource, MemberNoise, sent
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +104,8 @@ class WindowForecaster:
     def _noise(self, x: Tensor) -> Tensor | None:
         if not self.model.forecaster.draws_noise:
             return None
-        return _network_input(self.noise.normal(f"condition/{self.calls}", x.shape[1:]), self.model)
+        noise = self.noise.normal(f"condition/{self.calls}", x.shape[1:])
+        return _network_input(sent(noise, self.model.device), self.model)
 
     def _dropout(self) -> Dropout | None:
         if self.model.forecaster.keeps_dropout:

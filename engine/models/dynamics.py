@@ -13,7 +13,6 @@ from torch import Tensor
 
 from engine.datasets.background import Background, season_basis
 from engine.models.layers import Dropout
-from engine.schedules import diffusion_step_of
 
 Network = Callable[[Tensor, Tensor, Dropout | None], Tensor]
 
@@ -156,7 +155,9 @@ class Forecaster:
 def noise_level(lead: Tensor, horizon: int, auxiliary_steps: int) -> Tensor:
     """τ = d / (N_train − 1) of "data+noise": 0, pure noise, at lead 0; 1 at the last trained lead."""
     last = max(horizon + auxiliary_steps - 1, 1)
-    return torch.tensor([diffusion_step_of(float(i), auxiliary_steps) / last for i in lead], device=lead.device)
+    # engine.schedules.diffusion_step_of, without waiting for the device that has the leads
+    diffusion_step = torch.where(lead < 1, lead * (auxiliary_steps + 1), lead + auxiliary_steps)
+    return diffusion_step / last
 
 
 @dataclass(frozen=True)
