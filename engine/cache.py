@@ -21,12 +21,14 @@ from typing import Any
 
 import diskcache
 import numpy as np
+from numpy.lib import format as npy
 
 from engine.folders import cache_dir
 
 _NAME = re.compile(rb"[0-9a-f]{64}")
 _INDEX_BYTES = 32 * 2**20
 _STALE_SECONDS = 3600
+_LONGEST_HEADER = 4096  # of an npy file; those of plain arrays have 128 bytes
 
 
 class _ForeignRow(Exception):
@@ -121,12 +123,12 @@ class ArrayCache:
     def _read(self, name: str) -> np.ndarray | None:
         path = self._files / f"{name}.npy"
         try:
-            data = path.read_bytes()
+            data = _bytes_of(path)
             if hashlib.sha256(data).hexdigest() != name:
                 path.unlink(missing_ok=True)
                 return None
             os.utime(path)  # the time of last use decides what is dropped first
-            return np.load(io.BytesIO(data), allow_pickle=False)
+            return _array_in(data)
         except (FileNotFoundError, ValueError):  # dropped meanwhile, or bytes that are no plain array
             return None
 
@@ -221,6 +223,24 @@ class ArrayCache:
     def _complain(self, error: Exception) -> None:
         reason = getattr(error, "strerror", None) or error
         self.problem = f"Forecasts are not being stored: the folder {self.directory} cannot be used ({reason})."
+
+
+def _bytes_of(path: Path) -> bytearray:
+    """A file's content, in memory that an array may take over."""
+    with path.open("rb", buffering=0) as file:
+        data = bytearray(os.fstat(file.fileno()).st_size)
+        file.readinto(data)
+    return data
+
+
+def _array_in(data: bytearray) -> np.ndarray:
+    """The array in the bytes of an npy file, without a copy. Raises ValueError where they are no plain array."""
+    file = io.BytesIO(data[:_LONGEST_HEADER])
+    if npy.read_magic(file) != (1, 0):
+        raise ValueError("Only version 1.0 of the format is ever written.")
+    shape, by_columns, dtype = npy.read_array_header_1_0(file)
+    flat = np.frombuffer(data, dtype, offset=file.tell())  # refuses Python objects
+    return flat.reshape(shape[::-1]).T if by_columns else flat.reshape(shape)
 
 
 def default_cache() -> ArrayCache:

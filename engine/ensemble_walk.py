@@ -69,8 +69,17 @@ class EnsembleWalk:
         self.members_done = members.start
         for window, calls in enumerate(self._calls):
             self.window = window
+            leads = range(lead, lead + len(self._plan.window_leads(window)))
             walk = MemberWindows(
-                self._plan, self._pair, self._cache, members, window, x, fields=self._fields, before_call=self._check
+                self._plan,
+                self._pair,
+                self._cache,
+                members,
+                window,
+                x,
+                self.ensemble.room(members, leads),
+                fields=self._fields,
+                before_call=self._check,
             )
             already, made = self.calls_done, 0
             for spent in walk.advance():
@@ -79,8 +88,8 @@ class EnsembleWalk:
                 yield
             self.calls_stored += len(members) * calls - made
             self.calls_done = already + len(members) * calls
-            self.ensemble.add(members, lead, walk.frames)
-            x, lead = walk.last, lead + walk.frames.shape[1]
+            self.ensemble.arrived(members, leads)
+            x, lead = walk.last, leads.stop
             if window == len(self._calls) - 1:
                 self.members_done = members.stop
             yield

@@ -16,12 +16,14 @@ class GrowingEnsemble:
         self.states = np.empty((members, len(self.leads), *state), np.float32)
         self._block = (0, 0)
 
-    def add(self, members: range, first_lead: int, frames: np.ndarray) -> None:
-        """Fill in frames (member, lead, channel, y, x) of some members, from the lead at index `first_lead` on."""
-        last_lead = first_lead + frames.shape[1]
-        self.states[members.start : members.stop, first_lead:last_lead] = frames
-        if members.start == 0 or last_lead == len(self.leads):
-            self._block = (members.stop, last_lead)
+    def room(self, members: range, leads: range) -> np.ndarray:
+        """Where frames (member, lead, channel, y, x) of some members at some leads, by index, are to be written."""
+        return self.states[members.start : members.stop, leads.start : leads.stop]
+
+    def arrived(self, members: range, leads: range) -> None:
+        """Say that frames are written."""
+        if members.start == 0 or leads.stop == len(self.leads):
+            self._block = (members.stop, leads.stop)
 
     @property
     def block_shape(self) -> tuple[int, int]:

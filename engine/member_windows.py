@@ -1,7 +1,7 @@
 """One window of some members: taken from the store where it holds them, else sampled and stored.
 
-Member m of a forecast depends on what `trajectory_key` lists and on nothing else; refinement and output leads never
-change a trajectory, so they are stored apart from it.
+Member m of a forecast depends on what `Plan.walk_digest` and `trajectory_key` list and on nothing else; refinement and
+output leads never change a trajectory, so they are stored apart from it.
 """
 
 import hashlib
@@ -59,6 +59,25 @@ class Plan:
             content.update(self.run.background.digest.encode())
         return content.hexdigest()
 
+    @cached_property
+    def walk_digest(self) -> str:
+        """Sha256 of all that can change a number in the trajectory of any member."""
+        request = self.request
+        return _digest(
+            {
+                "numerics": NUMERICS_VERSION,
+                "checkpoint": self.card.digest,
+                "data": self.data_digest,
+                "leads": self.schedule.leads,
+                "horizon": self.schedule.horizon,
+                "solver": request.solver,
+                "last_step": request.last_step,
+                "noise": asdict(parse_coupling(request.noise)),
+                "precision": request.precision,
+                "seed": request.seed,
+            }
+        )
+
     @property
     def windows(self) -> int:
         """How many windows the forecast walks, the last perhaps beyond its end."""
@@ -76,7 +95,8 @@ class Plan:
 class MemberWindows:
     """The members' trajectories through one window and the frames to deliver from it.
 
-    x: where the window starts, (member, channel, y, x). fields: how many fields a network call may see where leads are
+    x: where the window starts, (member, channel, y, x). frames: where the states at the leads to deliver are written,
+    (member, lead, channel, y, x). fields: how many fields a network call may see where leads are
     drawn together. before_call: called before every network call; what it raises ends the work.
     """
 
@@ -88,6 +108,7 @@ class MemberWindows:
         members: Sequence[int],
         window: int,
         x: Tensor,
+        frames: np.ndarray,
         *,
         fields: int = 1,
         before_call: Callable[[], None] = lambda: None,
@@ -95,11 +116,10 @@ class MemberWindows:
         self._plan, self._pair, self._cache, self._window = plan, pair, cache, window
         self._fields, self._before_call = fields, before_call
         self._members = tuple(members)
-        self._x = x
+        self._x, self._frames = x, frames
         self._landed = (*plan.schedule.leads[1:], float(plan.schedule.horizon))
         # the states that the steps land on, then the last estimate of the horizon, which refinement starts from
         self._states = np.empty((len(self._members), len(self._landed) + 1, *x.shape[1:]), np.float32)
-        self.frames: np.ndarray = np.empty((0, 0), np.float32)
 
     @property
     def last(self) -> Tensor:
@@ -107,7 +127,7 @@ class MemberWindows:
         return torch.from_numpy(self._states[:, -2]).clone()
 
     def advance(self) -> Iterator[int]:
-        """Bring `last` and `frames` (member, lead, channel, y, x) about; yields calls of members after every step."""
+        """Bring `last` about and fill in the frames; yields calls of members after every step."""
         keys = [trajectory_key(self._plan, member, self._window) for member in self._members]
         missing = self._take_stored(keys, self._states)
         if missing:
@@ -143,7 +163,8 @@ class MemberWindows:
             inside = np.empty((len(self._members), len(refined), *self._x.shape[1:]), np.float32)
             yield from self._refine(keys, refined, inside)
             at |= dict(zip(refined, np.moveaxis(inside, 1, 0), strict=True))
-        self.frames = np.stack([at[lead] for lead in leads], axis=1)
+        for index, lead in enumerate(leads):
+            self._frames[:, index] = at[lead]
 
     def _refine(self, trajectories: list[str], leads: tuple[float, ...], into: np.ndarray) -> Iterator[int]:
         keys = [_digest({"trajectory": key, "refined": leads}) for key in trajectories]
@@ -201,23 +222,7 @@ class MemberWindows:
 
 def trajectory_key(plan: Plan, member: int, window: int) -> str:
     """Sha256 of all that can change a number in a member's trajectory through a window."""
-    request = plan.request
-    return _digest(
-        {
-            "numerics": NUMERICS_VERSION,
-            "checkpoint": plan.card.digest,
-            "data": plan.data_digest,
-            "leads": plan.schedule.leads,
-            "horizon": plan.schedule.horizon,
-            "solver": request.solver,
-            "last_step": request.last_step,
-            "noise": asdict(parse_coupling(request.noise)),
-            "precision": request.precision,
-            "seed": request.seed,
-            "member": member,
-            "window": window,
-        }
-    )
+    return _digest({"walk": plan.walk_digest, "member": member, "window": window})
 
 
 def _digest(content: dict[str, Any]) -> str:

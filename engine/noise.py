@@ -5,9 +5,12 @@ every stream is a counter-based Philox generator on the CPU whose key is a diges
 doi:10.1145/2063384.2063405).
 """
 
+import functools
 import hashlib
 import math
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +18,9 @@ import torch
 from torch import Tensor
 
 from engine.errors import RequestError
+
+WORTH_THREADS = 2**18
+"""Bytes of random numbers from which on threads draw them faster than one does."""
 
 COUPLINGS = ("independent", "step", "window", "none")
 
@@ -68,21 +74,41 @@ class MemberNoise:
         """Independent bytes, uint8 (member, count), for one named role."""
         words = -(-count // 8)  # whole words of the generator: six times as fast as bytes from it
         rows = np.empty((len(self.members), words), "<u8")
-        for row, member in zip(rows, self.members, strict=True):
+
+        def fill(row: np.ndarray, member: int) -> None:
             row[:] = self._stream(member, role).random_raw(words)
+
+        _fill_rows(fill, rows, self.members)
         return torch.from_numpy(rows.view(np.uint8)[:, :count])
 
     def normal(self, role: str, shape: Sequence[int]) -> Tensor:
         """Independent standard normal numbers, float32 (member, *shape), for one named role."""
         rows = np.empty((len(self.members), *shape), np.float32)
-        for row, member in zip(rows, self.members, strict=True):
+
+        def fill(row: np.ndarray, member: int) -> None:
             np.random.Generator(self._stream(member, role)).standard_normal(dtype=np.float32, out=row)
+
+        _fill_rows(fill, rows, self.members)
         return torch.from_numpy(rows)
 
     def _stream(self, member: int, role: str) -> np.random.Philox:
         name = f"{self.seed}/{self.start}/{member}/{self.window}/{role}".encode()
         key = int.from_bytes(hashlib.blake2b(name, digest_size=16).digest(), "little")
         return np.random.Philox(key=key)
+
+
+def _fill_rows(fill: Callable[[np.ndarray, int], None], rows: np.ndarray, members: Sequence[int]) -> None:
+    """Fill one row a member; many numbers on all processors, as drawing them frees the interpreter's lock."""
+    if rows.nbytes < WORTH_THREADS or len(members) < 2:
+        for row, member in zip(rows, members, strict=True):
+            fill(row, member)
+    else:
+        deque(_threads().map(fill, rows, members), maxlen=0)
+
+
+@functools.cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(torch.get_num_threads(), "noise")
 
 
 @dataclass(frozen=True)

@@ -132,8 +132,8 @@ class _ChannelNorm(nn.Module):
         self.gain = nn.Parameter(torch.ones(1, width, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        variance, mean = torch.var_mean(x, dim=1, correction=0, keepdim=True)
-        return (x - mean) * (variance + _epsilon(x)).rsqrt() * self.gain
+        gain = self.gain.flatten()
+        return nn.functional.layer_norm(x.movedim(1, -1), gain.shape, gain, eps=_epsilon(x)).movedim(-1, 1)
 
 
 def _epsilon(x: Tensor) -> float:

@@ -45,6 +45,11 @@ def forecast_summary(dataset: str, init: str | int, *, steps: int, members: int)
     return summarise(result, engine.truth(request), engine.static_fields(request), found, background)
 
 
+def _fill(ensemble: GrowingEnsemble, states: np.ndarray, members: range, leads: range) -> None:
+    ensemble.room(members, leads)[:] = states[members.start : members.stop, leads.start : leads.stop]
+    ensemble.arrived(members, leads)
+
+
 @dataclass
 class FakeEngine:
     """Counts the forecasts it makes; `pause` seconds pass at every tenth of one, `failure` is raised instead.
@@ -92,10 +97,9 @@ class FakeEngine:
             time.sleep(self.pause)
             done = request.members * (tenth + 1) // 10
             if self.arrives and tenth == 0:
-                first = range(max(1, done))
-                ensemble.add(first, 0, states[first.start : first.stop, :half])
+                _fill(ensemble, states, range(max(1, done)), range(half))
             elif self.arrives:
-                ensemble.add(range(done), 0, states[:done])
+                _fill(ensemble, states, range(done), range(request.steps))
             yield Progress(done, request.members, tenth, 10, 3 * tenth + 3, 30, ensemble=ensemble)
             if cancelled():
                 raise Cancelled("The forecast was cancelled.")

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import engine.jobs
@@ -382,7 +381,8 @@ def test_events_tell_of_every_change_until_the_end() -> None:
 
 def test_what_had_arrived_of_a_cancelled_run_stays_at_hand() -> None:
     arrived = GrowingEnsemble(2, (1.0,), (1, 1, 1))
-    arrived.add(range(1), 0, np.ones((1, 1, 1, 1, 1), np.float32))
+    arrived.room(range(1), range(1))[:] = 1.0
+    arrived.arrived(range(1), range(1))
     began = threading.Event()
 
     def work(request: str, cancelled: Callable[[], bool]) -> Steps:

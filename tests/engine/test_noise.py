@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+import engine.noise
 from engine.errors import RequestError
 from engine.noise import Coupling, MaskedDropout, MaskSource, MemberNoise, parse_coupling
 
@@ -27,6 +28,15 @@ def test_a_member_s_numbers_do_not_depend_on_who_runs_beside_it() -> None:
 )
 def test_seed_member_window_and_initial_condition_all_matter(other: MemberNoise) -> None:
     assert not torch.equal(NOISE.normal("role", (8,)), other.normal("role", (8,)))
+
+
+def test_many_numbers_drawn_by_threads_are_the_same_as_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    shape = (3, 300, 100)
+    assert engine.noise.WORTH_THREADS < 3 * 4 * 300 * 100
+    threaded = NOISE.normal("role", shape), NOISE.uniform_bytes("role", 300_001)
+    monkeypatch.setattr(engine.noise, "WORTH_THREADS", 10**12)
+    for one, other in zip(threaded, (NOISE.normal("role", shape), NOISE.uniform_bytes("role", 300_001)), strict=True):
+        assert torch.equal(one, other)
 
 
 def test_the_role_matters_and_repeating_it_repeats_the_numbers() -> None:
