@@ -50,6 +50,7 @@ class Engine(Protocol):
     def static_fields(self, request: ResolvedRequest) -> "xr.Dataset": ...
     def background_fields(self, request: ResolvedRequest) -> "xr.Dataset": ...
     def calls_per_member(self, request: ResolvedRequest) -> int: ...
+    def calls_to_make(self, request: ResolvedRequest, cache: ArrayCache) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,19 @@ class Shown:
     summary: Summary
     origin: Origin
     seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a forecast takes.
+
+    per_member: network calls of one member where nothing is stored; left: those of all members that are not stored;
+    seconds: for these, None before any run of the model was measured.
+    """
+
+    per_member: int
+    left: int
+    seconds: float | None
 
 
 class Finished:
@@ -112,7 +126,7 @@ class Backend:
         self.engine: Engine = engine or real_engine()
         self.finished = Finished()
         self._executor: Executor[ResolvedRequest] = LocalExecutor(
-            self._work, kin=_trajectory, estimate=lambda request: self.cost(request)[1]
+            self._work, kin=_trajectory, estimate=self._most_seconds
         )
         self._parts: OrderedDict[str, tuple[tuple[int, int], Shown]] = OrderedDict()
         self._parts_lock = threading.Lock()
@@ -204,11 +218,19 @@ class Backend:
                 self._tables[dataset] = None
         return self._tables[dataset]
 
-    def cost(self, request: ResolvedRequest) -> tuple[int, float | None]:
-        """Network calls per member, and the seconds that all members take by the runs measured so far."""
-        calls = self.engine.calls_per_member(request)
+    def cost(self, request: ResolvedRequest) -> "Cost":
+        """What a request takes, by what is stored and by the runs measured so far."""
+        if self.finished.get(request) is not None:
+            left = 0
+        else:
+            left = self.engine.calls_to_make(request, default_cache())
         pace = self._seconds_per_call.get((request.dataset, request.model))
-        return calls, None if pace is None else pace * calls * request.members
+        return Cost(self.engine.calls_per_member(request), left, None if pace is None else pace * left)
+
+    def _most_seconds(self, request: ResolvedRequest) -> float | None:
+        """What a request takes where nothing of it is stored."""
+        pace = self._seconds_per_call.get((request.dataset, request.model))
+        return None if pace is None else pace * self.engine.calls_per_member(request) * request.members
 
     def pace(self, request: ResolvedRequest) -> float:
         """Seconds that a network call of one member takes, by the last run of its model, or a few calls made for it."""

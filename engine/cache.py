@@ -100,6 +100,14 @@ class ArrayCache:
                 index.delete(key)
         return array
 
+    def holds(self, key: str) -> bool:
+        """Whether something is stored under `key`; nothing is read, so it may yet turn out damaged."""
+        index, found = self._index, False
+        if index is not None:
+            with self._reporting(index):
+                found = key in index
+        return found
+
     def put(self, key: str, array: np.ndarray) -> bool:
         """Store a copy of `array`; False if it was not stored (too large for the cache, or see `problem`).
 

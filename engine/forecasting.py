@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import xarray as xr
 
+from engine import member_windows
 from engine.datasets import Run, get_dataset
 from engine.datasets.base import load_run, parse_initial_condition
 from engine.ensemble_walk import EnsembleWalk
@@ -28,6 +29,7 @@ __all__ = [
     "Progress",
     "background_fields",
     "calls_per_member",
+    "calls_to_make",
     "forecast",
     "forecast_from",
     "output_leads",
@@ -192,6 +194,11 @@ def threshold_fields(request: ForecastRequest, percentile: float = 90.0) -> xr.D
     dataset = get_dataset(resolved.dataset)
     run, frame = _initial_condition(resolved)
     return threshold_dataset(resolved, dataset, run, frame, percentile)
+
+
+def calls_to_make(request: ForecastRequest, cache: Store) -> int:
+    """Network calls of single members that a request still needs, given what is stored."""
+    return member_windows.calls_to_make(plan_of(resolve(request)), cache)
 
 
 def plan_of(request: ResolvedRequest) -> Plan:

@@ -19,7 +19,7 @@ from torch import Tensor
 from engine.checkpoint import ModelCard
 from engine.datasets import Dataset, Run
 from engine.noise import MemberNoise, parse_coupling
-from engine.requests import ResolvedRequest, refined_leads, window_leads
+from engine.requests import ResolvedRequest, refined_leads, window_calls, window_leads
 from engine.sampling import cold_sampling, refine
 from engine.schedules import Schedule
 from engine.window import Pair, WindowForecaster, WindowInterpolator, WindowSetting, bind
@@ -33,6 +33,9 @@ class Store(Protocol):
 
     def get(self, key: str, /) -> np.ndarray | None:
         """What was put under the key, or None."""
+
+    def holds(self, key: str, /) -> bool:
+        """Whether something was put under the key."""
 
     def put(self, key: str, array: np.ndarray, /) -> bool:
         """Keep an array; False where it could not be kept."""
@@ -167,7 +170,7 @@ class MemberWindows:
             self._frames[:, index] = at[lead]
 
     def _refine(self, trajectories: list[str], leads: tuple[float, ...], into: np.ndarray) -> Iterator[int]:
-        keys = [_digest({"trajectory": key, "refined": leads}) for key in trajectories]
+        keys = [_refined_key(key, leads) for key in trajectories]
         missing = self._take_stored(keys, into)
         if not missing:
             return
@@ -223,6 +226,24 @@ class MemberWindows:
 def trajectory_key(plan: Plan, member: int, window: int) -> str:
     """Sha256 of all that can change a number in a member's trajectory through a window."""
     return _digest({"walk": plan.walk_digest, "member": member, "window": window})
+
+
+def _refined_key(trajectory: str, leads: tuple[float, ...]) -> str:
+    return _digest({"trajectory": trajectory, "refined": leads})
+
+
+def calls_to_make(plan: Plan, store: Store) -> int:
+    """Network calls of single members that a forecast still needs; keys are looked up, no array is read."""
+    request, schedule = plan.request, plan.schedule
+    sampling = window_calls(schedule, request.solver, request.last_step)
+    calls = 0
+    for window in range(plan.windows):
+        refined = refined_leads(request, schedule, window)
+        for member in range(request.members):
+            key = trajectory_key(plan, member, window)
+            calls += 0 if store.holds(key) else sampling
+            calls += 0 if not refined or store.holds(_refined_key(key, refined)) else len(refined)
+    return calls
 
 
 def _digest(content: dict[str, Any]) -> str:

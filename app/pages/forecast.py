@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from app import controls, downloads, sampler, session, wording
-from app.backend import Shown, run_of
+from app.backend import Cost, Shown, run_of
 from app.notes import guarded
 from app.plain_text import plain
 from app.player import View, player
@@ -108,9 +108,7 @@ def draw_schedule(schedule: Schedule, window: sampler.Window) -> None:
 def run_controls(request: ResolvedRequest | None) -> None:
     """The cost of the request and the button that runs it."""
     if request is not None:
-        calls, seconds = session.backend().cost(request)
-        measured = "" if seconds is None else f", about {seconds:.0f} s" if seconds >= 1 else ", under 1 s"
-        st.caption(f"{calls:,} network calls per member{measured}")
+        st.caption(cost_words(request, session.backend().cost(request)))
     pressed = st.button(
         "Run",
         type="primary",
@@ -122,6 +120,20 @@ def run_controls(request: ResolvedRequest | None) -> None:
     if pressed and request is not None:
         session.start(request)
         st.rerun()
+
+
+def cost_words(request: ResolvedRequest, cost: Cost) -> str:
+    """What a request takes before it is run."""
+    if cost.left == 0:
+        return "Stored: shown at once."
+    members = f"{request.members} member{'s' if request.members > 1 else ''}"
+    calls = f"{members} × {cost.per_member:,} network calls"
+    stored = 1 - cost.left / (request.members * cost.per_member)
+    if stored > 0:
+        calls += f", {max(1, round(100 * stored))} % of them stored"
+    if cost.seconds is None:
+        return calls
+    return f"{calls} ≈ {cost.seconds:,.0f} s" if cost.seconds >= 1 else f"{calls}: under 1 s"
 
 
 def progress_strip(dataset: str) -> None:

@@ -143,6 +143,9 @@ class FakeEngine:
     def calls_per_member(self, request: ResolvedRequest) -> int:
         return 30
 
+    def calls_to_make(self, request: ResolvedRequest, cache: ArrayCache) -> int:
+        return 30 * request.members
+
     def _result(self, request: ResolvedRequest) -> xr.Dataset:
         dataset = get_dataset(request.dataset)
         start = parse_initial_condition(request.init, dataset)

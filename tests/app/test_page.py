@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.backend import Backend
+from app.backend import Backend, Cost
+from app.pages.forecast import cost_words
 from app.sampler import CUSTOM
 from engine.errors import DataError
+from engine.requests import ForecastRequest
 from tests.app.conftest import Open
 from tests.app.fakes import FakeEngine
 
@@ -280,9 +282,25 @@ def test_a_forecast_beyond_the_end_of_the_run_is_shown_without_truth(open_page: 
 
 def test_a_measured_run_gives_an_estimate_of_the_next(open_page: Open, backend: Backend) -> None:
     page = open_page(**SHORT)
-    assert page.sidebar.caption[0].value == "30 network calls per member"
+    assert page.sidebar.caption[0].value == "3 members × 30 network calls"
     page = run_to_the_end(page)
-    assert page.sidebar.caption[0].value.startswith("30 network calls per member, ")
+    assert page.sidebar.caption[0].value == "Stored: shown at once."
+    widget(page, "number_input", "/seed").set_value(1).run()
+    assert page.sidebar.caption[0].value == "3 members × 30 network calls: under 1 s"
+
+
+@pytest.mark.parametrize(
+    ("cost", "words"),
+    [
+        (Cost(30, 90, None), "3 members × 30 network calls"),
+        (Cost(30, 90, 12.4), "3 members × 30 network calls ≈ 12 s"),
+        (Cost(30, 60, 8.0), "3 members × 30 network calls, 33 % of them stored ≈ 8 s"),
+        (Cost(30, 0, 0.0), "Stored: shown at once."),
+    ],
+)
+def test_the_cost_of_a_request_in_words(cost: Cost, words: str) -> None:
+    request = FakeEngine().resolve(ForecastRequest("spring-mesh", steps=5, members=3))
+    assert cost_words(request, cost) == words
 
 
 def test_baselines_stand_beside_the_scores_of_a_channel(open_page: Open, backend: Backend) -> None:

@@ -18,6 +18,7 @@ from engine.forecasting import (
     ForecastRequest,
     Progress,
     calls_per_member,
+    calls_to_make,
     forecast,
     output_leads,
     partial_forecast,
@@ -37,6 +38,9 @@ class DictCache(dict[str, np.ndarray]):
 
     def get(self, key: str, default: object = None) -> Any:
         return super().get(key)
+
+    def holds(self, key: str) -> bool:
+        return key in self
 
     def put(self, key: str, array: np.ndarray) -> bool:
         self.writes += 1
@@ -196,6 +200,20 @@ def test_a_longer_forecast_continues_from_what_is_stored(mesh: ForecastRequest, 
     longer = forecast(long, cache=cache)
     assert sum(fields) == 3 * (calls_per_member(long) - calls_per_member(short))
     np.testing.assert_allclose(values(longer), values(forecast(long)), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("refine", [False, True])
+def test_the_calls_still_to_be_made_are_those_that_are_made(
+    mesh: ForecastRequest, fields: list[int], refine: bool
+) -> None:
+    cache, asked = DictCache(), replace(mesh, steps=268, refine=refine)
+    assert calls_to_make(asked, cache) == 3 * calls_per_member(asked)
+    forecast(replace(asked, members=2, steps=134), cache=cache)
+    fields.clear()
+    left = calls_to_make(asked, cache)
+    forecast(asked, cache=cache)
+    assert left == sum(fields) > 0
+    assert calls_to_make(asked, cache) == 0
 
 
 def test_what_has_arrived_is_the_forecast_s_own_beginning(mesh: ForecastRequest, two_fields_at_once: None) -> None:
