@@ -126,7 +126,10 @@ class Backend:
         self.engine: Engine = engine or real_engine()
         self.finished = Finished()
         self._executor: Executor[ResolvedRequest] = LocalExecutor(
-            self._work, kin=_trajectory, estimate=self._most_seconds
+            self._work,
+            kin=_trajectory,
+            estimate=self._most_seconds,
+            resumable=lambda: default_cache().problem is None,
         )
         self._parts: OrderedDict[str, tuple[tuple[int, int], Shown]] = OrderedDict()
         self._parts_lock = threading.Lock()
@@ -200,11 +203,12 @@ class Backend:
     def _record_scores(self, summary: Summary) -> "Future[xr.Dataset | None]":
         """The baselines of an observed record from one frame; they take seconds, and so another thread scores them."""
         dataset = get_dataset(summary.dataset)
-        start = parse_initial_condition(json.loads(summary.request)["init"], dataset)
-        key = (start, dataset.name, int(summary.leads[-1]))
+        asked = json.loads(summary.request)  # of a forecast under way all steps, so that they are scored once
+        start = parse_initial_condition(asked["init"], dataset)
+        key = (start, dataset.name, int(asked["steps"]))
         with self._records_lock:
             if key not in self._records:
-                self._records[key] = self._aside.submit(_score_baselines, dataset, start, int(summary.leads[-1]))
+                self._records[key] = self._aside.submit(_score_baselines, dataset, start, int(asked["steps"]))
                 if len(self._records) > KEPT_RECORDS:
                     self._records.pop(next(iter(self._records)))
             return self._records[key]
@@ -245,7 +249,11 @@ class Backend:
 
     def job(self, job_id: str) -> Job:
         """How a job stands."""
-        return self._executor.status(job_id)
+        job = self._executor.status(job_id)
+        if job.finished:
+            with self._parts_lock:
+                self._parts.pop(job_id, None)
+        return job
 
     def cancel(self, job_id: str, owner: str) -> None:
         """Take a visitor's request back."""
@@ -263,10 +271,12 @@ class Backend:
             return known[1]
         origin: Origin = "cancelled" if job.status == "cancelled" else "arriving"
         part = Shown(self._summary(request, self.engine.partial_forecast(request, ensemble)), origin)
-        with self._parts_lock:
-            self._parts[job.id] = shape, part
-            while len(self._parts) > KEPT_PARTS:
-                self._parts.popitem(last=False)
+        if not job.finished:
+            with self._parts_lock:
+                self._parts[job.id] = shape, part
+                self._parts.move_to_end(job.id)
+                while len(self._parts) > KEPT_PARTS:
+                    self._parts.popitem(last=False)
         return part
 
     def _work(self, request: ResolvedRequest, cancelled: Callable[[], bool]) -> Generator[Progress, None, None]:
@@ -305,7 +315,8 @@ class Meter:
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self.calls = 0
+        self.calls = self._total = 0
+        self._computing = 0.0
 
     def next(self, steps: Iterator[Progress]) -> Progress:
         """The next step. Raises what the run raises, StopIteration at its end."""
@@ -313,14 +324,18 @@ class Meter:
         try:
             reached = next(steps)
         finally:
-            self.seconds += time.perf_counter() - began
-        self.calls = reached.calls_done - reached.calls_stored
+            took = time.perf_counter() - began
+            self.seconds += took
+        calls = reached.calls_done - reached.calls_stored
+        if calls > self.calls:  # not a step that took what was stored
+            self._computing += took
+        self.calls, self._total = calls, reached.calls_total
         return reached
 
     @property
     def seconds_per_call(self) -> float | None:
-        """Of one member; None where all was stored."""
-        return self.seconds / self.calls if self.calls else None
+        """Of one member; None where less than half was computed, for then reading and writing count for too much."""
+        return self._computing / self.calls if 2 * self.calls > self._total else None
 
 
 def arriving(job: Job) -> GrowingEnsemble | None:

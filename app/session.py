@@ -117,8 +117,13 @@ def _part(dataset: str) -> Shown | None:
     ensemble = None if job is None else arriving(job)
     if job is None or ensemble is None:
         return None
-    here.arrived = ensemble.block_shape, time.monotonic()
-    return backend().arrived(job, here.running)
+    shape = ensemble.block_shape
+    try:
+        part = backend().arrived(job, here.running)
+    except EngineError:  # what has arrived cannot be shown; the run goes on, and its end is
+        part = None
+    here.arrived = shape, time.monotonic()
+    return part
 
 
 # -- the run ---------------------------------------------------------------------------------------------
@@ -158,12 +163,13 @@ def look() -> Job | None:
 def cancel() -> None:
     """Take this visitor's request back; what has arrived of it stays on the page, and says so."""
     here = visit()
-    if here.run is None or here.running is None:
+    run, running = here.run, here.running
+    if run is None or running is None:
         return
-    part = _part(here.running.dataset)
+    backend().cancel(run, here.owner)
+    part = _part(running.dataset)
     if part is not None:
-        here.shown[here.running.dataset] = replace(part, origin="cancelled")
-    backend().cancel(here.run, here.owner)
+        here.shown[running.dataset] = replace(part, origin="cancelled")
     here.run = here.running = None
 
 

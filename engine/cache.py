@@ -21,14 +21,17 @@ from typing import Any
 
 import diskcache
 import numpy as np
-from numpy.lib import format as npy
 
 from engine.folders import cache_dir
 
 _NAME = re.compile(rb"[0-9a-f]{64}")
 _INDEX_BYTES = 32 * 2**20
 _STALE_SECONDS = 3600
-_LONGEST_HEADER = 4096  # of an npy file; those of plain arrays have 128 bytes
+_HEADER = re.compile(  # of an npy file, version 1.0, with plain numbers
+    rb"\x93NUMPY\x01\x00..\{'descr': '([<>|][biufc]\d{1,2})', 'fortran_order': (True|False), "
+    rb"'shape': \(([\d, ]*)\), \} *\n",
+    re.DOTALL,
+)
 
 
 class _ForeignRow(Exception):
@@ -101,11 +104,12 @@ class ArrayCache:
         return array
 
     def holds(self, key: str) -> bool:
-        """Whether something is stored under `key`; nothing is read, so it may yet turn out damaged."""
+        """Whether an array is stored under `key`; it is not read, so it may yet turn out damaged."""
         index, found = self._index, False
         if index is not None:
-            with self._reporting(index):
-                found = key in index
+            with self._reporting(index), suppress(_ForeignRow):
+                name = index.get(key)
+                found = name is not None and (self._files / f"{name.decode()}.npy").is_file()
         return found
 
     def put(self, key: str, array: np.ndarray) -> bool:
@@ -137,7 +141,7 @@ class ArrayCache:
                 return None
             os.utime(path)  # the time of last use decides what is dropped first
             return _array_in(data)
-        except (FileNotFoundError, ValueError):  # dropped meanwhile, or bytes that are no plain array
+        except (FileNotFoundError, ValueError, TypeError):  # dropped meanwhile, or bytes that are no plain array
             return None
 
     def _write(self, name: str, data: bytes) -> None:
@@ -242,13 +246,17 @@ def _bytes_of(path: Path) -> bytearray:
 
 
 def _array_in(data: bytearray) -> np.ndarray:
-    """The array in the bytes of an npy file, without a copy. Raises ValueError where they are no plain array."""
-    file = io.BytesIO(data[:_LONGEST_HEADER])
-    if npy.read_magic(file) != (1, 0):
-        raise ValueError("Only version 1.0 of the format is ever written.")
-    shape, by_columns, dtype = npy.read_array_header_1_0(file)
-    flat = np.frombuffer(data, dtype, offset=file.tell())  # refuses Python objects
-    return flat.reshape(shape[::-1]).T if by_columns else flat.reshape(shape)
+    """The array in the bytes of an npy file, without a copy. Raises ValueError where they are no plain array.
+
+    numpy's own reader parses the header as Python, which Python 3.11 may fail at in several threads.
+    """
+    header = _HEADER.match(data)
+    if header is None:
+        raise ValueError("These are not the bytes of a plain array.")
+    dtype, by_columns, sizes = (group.decode() for group in header.groups())
+    shape = tuple(int(size) for size in sizes.split(",") if size.strip())
+    flat = np.frombuffer(data, dtype, offset=header.end())
+    return flat.reshape(shape[::-1]).T if by_columns == "True" else flat.reshape(shape)
 
 
 def default_cache() -> ArrayCache:

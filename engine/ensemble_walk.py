@@ -39,29 +39,28 @@ class EnsembleWalk:
         Raises Cancelled before the next network call once it is cancelled, and RequestError where the memory does not
         hold one member.
         """
-        waiting = deque(batches(self._plan.request.members, self._fields))
+        waiting = deque(batches(range(self._plan.request.members), self._fields))
         while waiting:
             members = waiting.popleft()
             before = self.calls_done, self.calls_stored
             try:
                 yield from self._walk(members)
+                continue
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
-                waiting.extendleft(reversed(self._halves(members, error)))
-                self.calls_done, self.calls_stored = before
+                if len(members) == 1:
+                    raise RequestError(
+                        "One member does not fit into the memory that is free: choose a smaller model, or close what "
+                        "uses it."
+                    ) from error
+            # here the error is gone, and with it the tensors that its traceback held
+            if self._pair.device.type == "cuda":
+                torch.cuda.empty_cache()
+            self.calls_done, self.calls_stored = before
+            self._fields = len(members) // 2
+            waiting = deque(batches(range(members.start, self._plan.request.members), self._fields))
         yield
-
-    def _halves(self, members: range, error: Exception) -> list[range]:
-        if len(members) == 1:
-            raise RequestError(
-                "One member does not fit into the memory that is free: choose a smaller model, or close what uses it."
-            ) from error
-        if self._pair.device.type == "cuda":
-            torch.cuda.empty_cache()
-        middle = members.start + len(members) // 2
-        self._fields = max(1, self._fields // 2)
-        return [range(members.start, middle), range(middle, members.stop)]
 
     def _walk(self, members: range) -> Iterator[None]:
         """Bring some members from the initial condition through every window."""
@@ -99,10 +98,10 @@ class EnsembleWalk:
             raise Cancelled("The forecast was cancelled; what had finished stays stored.")
 
 
-def batches(members: int, at_once: int) -> list[range]:
+def batches(members: range, at_once: int) -> list[range]:
     """Members in equal parts, none larger than `at_once`."""
-    parts = -(-members // at_once)
-    edges = [members * part // parts for part in range(parts + 1)]
+    parts = -(-len(members) // at_once)
+    edges = [members.start + len(members) * part // parts for part in range(parts + 1)]
     return [range(first, last) for first, last in pairwise(edges)]
 
 

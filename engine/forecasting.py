@@ -19,6 +19,7 @@ from engine.requests import (
     card_of,
     output_leads,
     resolve,
+    resolved,
     schedule_of,
     window_calls,
 )
@@ -161,28 +162,28 @@ def partial_forecast(request: ResolvedRequest, ensemble: GrowingEnsemble) -> xr.
 
 def truth(request: ForecastRequest) -> xr.Dataset:
     """What really happened, at the request's leads, dims (lead, y, x); NaN where nothing is known."""
-    resolved = resolve(request)
-    return truth_from(*_initial_condition(resolved), resolved)
+    asked = resolved(request)
+    return truth_from(*_initial_condition(asked), asked)
 
 
 def truth_from(trajectory: Run, frame: int, request: ForecastRequest) -> xr.Dataset:
     """`truth` from a frame of any run."""
-    resolved = resolve(request)
-    return truth_dataset(resolved, get_dataset(resolved.dataset), trajectory, frame)
+    asked = resolved(request)
+    return truth_dataset(asked, get_dataset(asked.dataset), trajectory, frame)
 
 
 def static_fields(request: ForecastRequest) -> xr.Dataset:
     """Static fields (y, x) of the request's run, and `scored`: the cells that count in scores."""
-    resolved = resolve(request)
-    return static_dataset(_initial_condition(resolved)[0], get_dataset(resolved.dataset))
+    asked = resolved(request)
+    return static_dataset(_initial_condition(asked)[0], get_dataset(asked.dataset))
 
 
 def background_fields(request: ForecastRequest) -> xr.Dataset:
     """The climatology that networks see departures from: (lead, y, x), its scale (y, x), attrs["baseline"]."""
-    resolved = resolve(request)
-    run, frame = _initial_condition(resolved)
-    background = load_pair(resolved.model, "auto", resolved.precision).background_of(run)
-    return background_dataset(resolved, get_dataset(resolved.dataset), run, frame, background)
+    asked = resolved(request)
+    run, frame = _initial_condition(asked)
+    background = load_pair(asked.model, "auto", asked.precision).background_of(run)
+    return background_dataset(asked, get_dataset(asked.dataset), run, frame, background)
 
 
 def threshold_fields(request: ForecastRequest, percentile: float = 90.0) -> xr.Dataset:
@@ -190,15 +191,15 @@ def threshold_fields(request: ForecastRequest, percentile: float = 90.0) -> xr.D
 
     Named like the channels, dims (lead, y, x), and `<variable>_init` (y, x) at the initial condition.
     """
-    resolved = resolve(request)
-    dataset = get_dataset(resolved.dataset)
-    run, frame = _initial_condition(resolved)
-    return threshold_dataset(resolved, dataset, run, frame, percentile)
+    asked = resolved(request)
+    dataset = get_dataset(asked.dataset)
+    run, frame = _initial_condition(asked)
+    return threshold_dataset(asked, dataset, run, frame, percentile)
 
 
 def calls_to_make(request: ForecastRequest, cache: Store) -> int:
     """Network calls of single members that a request still needs, given what is stored."""
-    return member_windows.calls_to_make(plan_of(resolve(request)), cache)
+    return member_windows.calls_to_make(plan_of(resolved(request)), cache)
 
 
 def plan_of(request: ResolvedRequest) -> Plan:

@@ -8,7 +8,8 @@ import numpy as np
 class GrowingEnsemble:
     """States (member, lead, channel, y, x), filled member by member and window by window, first ones first.
 
-    One thread adds, others may read `block()` at any time: what it returns never changes again.
+    One thread adds, others may read `block()` at any time: what it returns changes no more, but for rounding where
+    memory ran out and members are computed anew in smaller batches.
     """
 
     def __init__(self, members: int, leads: Sequence[float], state: tuple[int, ...]) -> None:
@@ -22,8 +23,10 @@ class GrowingEnsemble:
 
     def arrived(self, members: range, leads: range) -> None:
         """Say that frames are written."""
-        if members.start == 0 or leads.stop == len(self.leads):
-            self._block = (members.stop, leads.stop)
+        block = members.stop, leads.stop
+        is_rectangle = members.start == 0 or leads.stop == len(self.leads)
+        if is_rectangle and block[0] >= self._block[0] and block[1] >= self._block[1]:
+            self._block = block
 
     @property
     def block_shape(self) -> tuple[int, int]:

@@ -4,6 +4,7 @@
 """
 
 import logging
+import math
 import threading
 import time
 import uuid
@@ -30,6 +31,7 @@ It raises Cancelled before its next network call once cancelled() is true.
 """
 
 RESULTS_KEPT = 8
+PARTS_KEPT = 2  # of the newest cancelled runs, what had arrived
 JOBS_KEPT = 1000
 
 
@@ -93,12 +95,14 @@ class LocalExecutor(Generic[_Request]):
 
     Up to `slots` runs are under way at once, a step of one after a step of the other: the next step is that of the
     visitor who has had the least time, so a short run is not held up by a long one. Where all slots are taken, a run
-    that has had its `turn`, in seconds of the device, goes behind those who wait.
+    that has had its `turn`, in seconds of the device, goes behind those who wait. It keeps what it has computed in
+    memory; of more than twice as many runs as there are slots, one is put away, to go on later from what is stored.
 
     capacity: how many requests may wait. results_kept: how many of the newest results stay at hand for `result`; an
-    older one is let go unless somebody is waiting for it already. kin: requests of equal kin are not computed at the
-    same time, so that the later one finds stored what they share. estimate: seconds of the device that a request
-    takes, None where nobody knows.
+    older one is let go unless somebody is waiting for it already. kin: of requests of equal kin one is begun when the
+    other has ended, so that it finds stored what they share. estimate: seconds of the device that a request takes,
+    None where nobody knows; asked once, when the request comes. resumable: whether a run that is put away finds stored
+    what it had computed; where not, newcomers wait instead.
     """
 
     def __init__(
@@ -106,18 +110,23 @@ class LocalExecutor(Generic[_Request]):
         work: Work[_Request] | None = None,
         *,
         capacity: int = 16,
-        slots: int = 4,
+        slots: int = 3,
         turn: float = 10.0,
         results_kept: int = RESULTS_KEPT,
         kin: Callable[[_Request], Hashable] | None = None,
         estimate: Callable[[_Request], float | None] = lambda _: None,
+        resumable: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        for name, number in (("capacity", capacity), ("slots", slots), ("results_kept", results_kept)):
+            if number < 1:
+                raise ValueError(f"{name} is {number}: give at least 1.")
         self._work_of: Work[Any] = _forecast if work is None else work
         self._capacity, self._slots, self._turn = capacity, slots, turn
         self._results_kept = results_kept
         self._kin = kin
         self._estimate = estimate
+        self._resumable = resumable
         self._clock = clock
         self._changed = threading.Condition()
         self._records: OrderedDict[str, _Record] = OrderedDict()
@@ -129,6 +138,7 @@ class LocalExecutor(Generic[_Request]):
 
     def submit(self, request: _Request, *, owner: Hashable = None) -> str:
         """As `Executor`."""
+        estimate = self._estimate(request)
         with self._changed:
             if self._closed:
                 raise RequestError("The queue of forecasts is closed; start the program again.")
@@ -139,7 +149,7 @@ class LocalExecutor(Generic[_Request]):
             if len(self._waiting) >= self._capacity:
                 raise RequestError(f"{self._capacity} forecasts are waiting already; try again in a while.")
             kin = request if self._kin is None else self._kin(request)
-            record = _Record(uuid.uuid4().hex, request, kin, {owner: None})
+            record = _Record(uuid.uuid4().hex, request, kin, {owner: None}, estimate)
             self._records[record.id] = record
             self._waiting.append(record)
             self._start_worker()
@@ -155,13 +165,19 @@ class LocalExecutor(Generic[_Request]):
         """As `Executor`."""
         with self._changed:
             record = self._record(job_id)
+            paid = self._had.get(record.payer, 0.0)
             record.owners.pop(owner, None)
-            if record.owners or record.finished:
+            if record.owners:  # the next of them takes over, with what has been used
+                self._had[record.payer] = max(self._had.get(record.payer, 0.0), paid)
+                return
+            if record.finished:
                 return
             record.cancelled = True
             if record in self._waiting:
-                self._waiting.remove(record)
-                self._finish(record, "cancelled", error=Cancelled("The forecast was cancelled before it began."))
+                begun = record.steps is not None
+                record.close()
+                said = "; what had finished stays stored." if begun else " before it began."
+                self._finish(record, "cancelled", error=Cancelled(f"The forecast was cancelled{said}"))
 
     def events(self, job_id: str) -> Iterator[Job]:
         """As `Executor`."""
@@ -219,23 +235,22 @@ class LocalExecutor(Generic[_Request]):
         return Job(record.id, record.status, position, record.progress, self._seconds_left(record), record.error)
 
     def _seconds_left(self, record: "_Record") -> float | None:
-        """Until a job ends: its own work at its share of the device, and the work of those before it in the queue."""
-        if record.finished:
+        """Until a job ends: what is left of the turns before its own, and its own work at its share of the device."""
+        own = None if record.finished else record.work_left
+        if own is None:
             return None
+        sharing = min(self._slots, len({each.payer for each in (*self._running, *self._waiting)}))
         if record in self._running:
-            own, sharing = self._work_left(record), len({other.payer for other in self._running})
-            return None if own is None else own * sharing
-        before = [*self._running, *self._waiting[: self._waiting.index(record) + 1]]
-        left = [self._work_left(each) for each in before]
-        return None if None in left else sum(seconds for seconds in left if seconds is not None)
-
-    def _work_left(self, record: "_Record") -> float | None:
-        """Seconds of the device that a job still needs, by its own pace, or by what is known of such requests."""
-        reached = record.progress
-        made = 0 if reached is None else reached.calls_done - reached.calls_stored
-        if reached is None or made <= 0:
-            return self._estimate(record.request)
-        return record.had / made * (reached.calls_total - reached.calls_done)
+            return own * sharing
+        turns = [(each, self._turn - each.had_in_turn) for each in self._running]
+        turns += [(each, self._turn) for each in self._waiting[: self._waiting.index(record)]]
+        before = 0.0
+        for other, turn in turns:
+            left = other.work_left
+            if left is None and turn == math.inf:
+                return None
+            before += max(0.0, min(turn, math.inf if left is None else left))
+        return before + own * sharing
 
     # -- the worker -------------------------------------------------------------------------------------
 
@@ -257,7 +272,10 @@ class LocalExecutor(Generic[_Request]):
                         self._finish(record, "failed", error=error)
         with self._changed:
             for record in (*self._running, *self._waiting):
-                record.close()
+                try:
+                    record.close()
+                except BaseException:
+                    log.exception("A run could not be put away")
                 self._finish(record, "cancelled", error=Cancelled("The queue was closed."))
 
     def _serve(self) -> None:
@@ -272,9 +290,10 @@ class LocalExecutor(Generic[_Request]):
 
     def _fill_slots(self) -> None:
         """Begin or go on with those who wait, as long as there is room."""
-        if len(self._running) >= self._slots and self._next_in_line() is not None:
+        comes = self._next_in_line()
+        if len(self._running) >= self._slots and comes is not None:
             longest = max(self._running, key=lambda each: each.had_in_turn)
-            if longest.had_in_turn >= self._turn:
+            if longest.had_in_turn >= self._turn and self._memory_for(comes):
                 self._running.remove(longest)
                 self._waiting.append(longest)
                 longest.change("queued")
@@ -286,9 +305,27 @@ class LocalExecutor(Generic[_Request]):
             record.change("running")
         self._changed.notify_all()
 
+    def _memory_for(self, comes: "_Record") -> bool:
+        """Whether one more run may be begun; puts one away for it where that loses nothing."""
+        idle = [record for record in self._waiting if record.steps is not None]
+        if comes.steps is not None or len(self._running) + len(idle) < 2 * self._slots:
+            return True
+        if not idle or not self._resumable():
+            return False
+        idle[-1].put_away()
+        return True
+
     def _next_in_line(self) -> "_Record | None":
         under_way = {record.kin for record in self._running}
-        return next((record for record in self._waiting if record.kin not in under_way), None)
+        begun = {record.kin for record in self._waiting if record.steps is not None}
+        return next(
+            (
+                record
+                for record in self._waiting
+                if record.kin not in under_way and (record.steps is not None or record.kin not in begun)
+            ),
+            None,
+        )
 
     def _welcome(self, owner: Hashable) -> None:
         """Who comes back has not saved up time meanwhile, and who comes anew owes none."""
@@ -299,7 +336,7 @@ class LocalExecutor(Generic[_Request]):
 
     def _advance(self, record: "_Record") -> None:
         """One step of a job."""
-        began, payer = self._clock(), record.payer
+        began, payer, reached = self._clock(), record.payer, record.progress
         status: Status | None = None
         result: object = None
         error: BaseException | None = None
@@ -309,7 +346,7 @@ class LocalExecutor(Generic[_Request]):
             if record.cancelled:
                 record.close()
                 raise Cancelled("The forecast was cancelled; what had finished stays stored.")
-            record.progress = next(record.steps)
+            reached = next(record.steps)
         except StopIteration as finished:
             status, result = "done", finished.value
         except Cancelled as reason:
@@ -318,6 +355,7 @@ class LocalExecutor(Generic[_Request]):
             status, error = "failed", reason
         took = self._clock() - began
         with self._changed:
+            record.progress = reached
             record.had += took
             record.had_in_turn += took
             self._had[payer] = self._had.get(payer, 0.0) + took
@@ -334,13 +372,13 @@ class LocalExecutor(Generic[_Request]):
                 jobs.remove(record)
         record.result, record.error, record.steps = result, error, None
         record.change(status)
-        if status == "done":
+        if status != "cancelled":
             record.let_go_of_the_ensemble()
         self._records.move_to_end(record.id)
         finished = [record for record in self._records.values() if record.finished]
         computed = [record for record in finished if record.status != "cancelled"]
         cancelled = [record for record in finished if record.status == "cancelled"]
-        for old in (*computed[: -self._results_kept], *cancelled[: -self._results_kept]):
+        for old in (*computed[: -self._results_kept], *cancelled[:-PARTS_KEPT]):
             if not old.waiters:  # whoever waits for it has not been woken yet
                 old.forget()
         for old in finished[:-JOBS_KEPT]:
@@ -350,7 +388,7 @@ class LocalExecutor(Generic[_Request]):
 
 @dataclass(eq=False)
 class _Record:
-    """A job's life; changed under the executor's lock, except for `progress`, which only the worker replaces.
+    """A job's life; changed under the executor's lock.
 
     owners: in the order in which they came; the first is charged with its time. had: seconds of the device so far.
     """
@@ -359,6 +397,7 @@ class _Record:
     request: Any
     kin: Hashable
     owners: dict[Hashable, None]
+    estimate: float | None = None
     status: Status = "queued"
     version: int = 0
     steps: "Generator[Progress, None, Any] | None" = field(default=None, repr=False)
@@ -379,6 +418,15 @@ class _Record:
     def payer(self) -> Hashable:
         return next(iter(self.owners), self.id)  # of a cancelled job, which has no owner left, itself
 
+    @property
+    def work_left(self) -> float | None:
+        """Seconds of the device that it still needs, by its own pace, or by what was known when it came."""
+        reached = self.progress
+        made = 0 if reached is None else reached.calls_done - reached.calls_stored
+        if reached is None or made <= 0:
+            return self.estimate
+        return self.had / made * (reached.calls_total - reached.calls_done)
+
     def change(self, status: Status | None = None) -> None:
         self.status = status or self.status
         self.version += 1
@@ -386,6 +434,12 @@ class _Record:
     def close(self) -> None:
         if self.steps is not None:
             self.steps.close()
+
+    def put_away(self) -> None:
+        """End a run that is to begin again."""
+        self.close()
+        self.steps, self.had = None, 0.0
+        self.let_go_of_the_ensemble()
 
     def let_go_of_the_ensemble(self) -> None:
         if self.progress is not None:

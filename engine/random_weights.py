@@ -32,7 +32,7 @@ def save_random_checkpoint(folder: Path, dataset_name: str, preset: str, *, seed
         output_form=networks.output_form,
         side_inputs=networks.side_inputs,
         keeps_dropout=networks.keeps_dropout,
-        defaults=_defaults(dataset),
+        defaults=_defaults(dataset, is_pair=networks.interpolator is not None),
         training={},
         scores={},
     )
@@ -47,9 +47,9 @@ def _card(spec: NetworkSpec) -> NetworkCard:
     return NetworkCard(spec.family, dict(spec.config))
 
 
-def _defaults(dataset: Dataset) -> Defaults:
-    """One window in four steps, where the data set's window has as many."""
-    schedule = f"stride{max(1, dataset.horizon // 4)}"
+def _defaults(dataset: Dataset, *, is_pair: bool) -> Defaults:
+    """One window in four steps, where the data set's window has as many and the model walks at all."""
+    schedule = f"stride{max(1, dataset.horizon // 4)}" if is_pair else "0"
     return Defaults(dataset.horizon, 4, schedule, "cold", "forecast", "independent", refine=False, precision="fp32")
 
 

@@ -83,6 +83,11 @@ def resolve(request: ForecastRequest) -> ResolvedRequest:
     return replace(filled, output_leads=tuple(sorted({float(lead) for lead in filled.output_leads})))
 
 
+def resolved(request: ForecastRequest) -> ResolvedRequest:
+    """The request itself where it was resolved before; another one is resolved. Raises as `resolve`."""
+    return request if isinstance(request, ResolvedRequest) else resolve(request)
+
+
 def card_of(request: ForecastRequest) -> ModelCard:
     """The request's model card. Raises RequestError where it belongs to another data set."""
     card = load_card(_model(request))
@@ -129,8 +134,8 @@ def calls_by_window(request: ResolvedRequest, schedule: Schedule) -> list[int]:
 
 def calls_per_member(request: ForecastRequest) -> int:
     """Network calls that one member of a request costs when nothing is stored."""
-    resolved = resolve(request)
-    return sum(calls_by_window(resolved, schedule_of(resolved, card_of(resolved))))
+    asked = resolved(request)
+    return sum(calls_by_window(asked, schedule_of(asked, card_of(asked))))
 
 
 def window_calls(schedule: Schedule, solver: str, last_step: str) -> int:

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from app.backend import Backend, Cost
 from app.pages.forecast import cost_words
 from app.sampler import CUSTOM
-from engine.errors import DataError
+from engine.errors import DataError, RequestError
 from engine.requests import ForecastRequest
 from tests.app.conftest import Open
 from tests.app.fakes import FakeEngine
@@ -251,9 +251,34 @@ def test_what_has_arrived_of_a_cancelled_run_stays_and_says_so(open_page: Open, 
     assert "10 members" in heading(run_to_the_end(page))
 
 
+def test_what_cannot_be_shown_before_the_end_neither_hides_cancel_nor_the_end(
+    open_page: Open, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.pause, engine.arrives = 0.1, True
+    page = open_page(**SHORT)
+
+    def too_much(*_: object) -> None:
+        raise RequestError("That does not fit into memory.")
+
+    monkeypatch.setattr(engine, "partial_forecast", too_much)
+    page = run_button(page).click().run()
+    time.sleep(0.3)
+    page.run()
+    assert not page.exception
+    assert any(button.label == "Cancel" for button in page.button)
+    assert heading(to_the_end(page)).startswith(":green-badge[done]")
+    widget(page, "number_input", "/seed").set_value(3).run()
+    page = run_button(page).click().run()
+    time.sleep(0.3)
+    next(button for button in page.button if button.label == "Cancel").click().run()
+    assert not page.exception and not page.error
+    assert not run_button(page).disabled
+
+
 def test_another_data_set_is_not_given_what_arrives(open_page: Open, engine: FakeEngine) -> None:
     engine.pause, engine.arrives = 0.3, True
-    page = run_button(open_page(**SHORT)).click().run()
+    page = run_button(open_page(**(SHORT | {"members": "10"}))).click().run()
+    page = arrive(page, " of 10 members")
     page.selectbox(key="dataset").set_value("navier-stokes").run()
     assert not page.exception
     assert "arriving" not in heading(page)

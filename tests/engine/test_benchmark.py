@@ -15,6 +15,7 @@ from engine.benchmark import (
     convolution_peak,
     count_calls,
     measure,
+    members_table,
     plain_forecast,
     plain_pair,
     plan_of,
@@ -102,6 +103,25 @@ def test_the_convolution_peak_is_that_of_the_fastest_shape(monkeypatch: pytest.M
     monkeypatch.setattr("engine.benchmark._convolution_speed", lambda *_: next(speeds))
     assert len(PEAK_SHAPES) == 5
     assert convolution_peak("fp32") == 9.0
+
+
+def test_the_table_has_a_row_for_every_number_of_members_over_half_and_all_steps(mesh: ForecastRequest) -> None:
+    table = members_table(replace(mesh, steps=8), (1, 3))
+    assert [row[:2] for row in table] == [(1, 4), (3, 4), (1, 8), (3, 8)]
+    lines = benchmark.describe_table([(2, 4, 3.0)]).splitlines()
+    assert lines[1].split() == ["2", "4", "3.00", "1.5000"]
+
+
+def test_the_command_measures_a_preset_with_random_weights(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.benchmark.PEAK_SHAPES", ((1, 2, 4, 4),))
+    parser = argparse.ArgumentParser()
+    benchmark.add_arguments(parser)
+    words = ["--dataset", "spring-mesh", "--preset", "paper", "--members", "1", "--steps", "3", "--plain-members", "1"]
+    assert benchmark.run(parser.parse_args(words)) == 0
+    shown = capsys.readouterr().out
+    assert "plain loop" in shown and "engine, bf16" in shown and "from the store" in shown
 
 
 def test_the_command_prints_every_figure(

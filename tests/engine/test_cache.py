@@ -66,6 +66,18 @@ def test_what_was_put_comes_back_with_its_type_and_shape(cache: ArrayCache) -> N
         np.testing.assert_array_equal(found, stored)
 
 
+@pytest.mark.parametrize("dtype", ["<f4", ">f8", "?", "i1", "<u8", "<c16", "<f2"])
+@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 3, 4)])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_every_plain_array_comes_back(cache: ArrayCache, dtype: str, shape: tuple[int, ...], order: str) -> None:
+    stored = np.asarray(np.arange(np.prod(shape, dtype=int)).reshape(shape).astype(dtype), order=order)
+    assert cache.put(key(1), stored)
+    found = cache.get(key(1))
+    assert found is not None
+    assert (found.dtype, found.shape) == (stored.dtype, stored.shape)
+    np.testing.assert_array_equal(found, stored)
+
+
 def test_what_was_never_put_is_a_miss(cache: ArrayCache) -> None:
     assert cache.get(key(1)) is None
     assert cache.problem is None
@@ -268,6 +280,14 @@ def test_the_size_limit_is_kept_by_dropping_what_was_used_longest_ago(cache: Arr
     kept = [number for number in numbers if cache.get(key(number)) is not None]
     assert kept[0] == 0 and kept[1:] == list(range(101 - len(kept), 100))
     assert len(kept) > 15
+
+
+def test_what_was_dropped_is_not_held_any_more(cache: ArrayCache) -> None:
+    for number in range(400):
+        cache.put(key(number), array(number))
+    held = [number for number in range(400) if cache.holds(key(number))]
+    assert 0 < len(held) < 400
+    assert held == [number for number in range(400) if cache.get(key(number)) is not None]
 
 
 def test_a_value_that_would_crowd_out_the_others_is_refused(cache: ArrayCache) -> None:

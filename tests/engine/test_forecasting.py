@@ -28,6 +28,7 @@ from engine.forecasting import (
     truth,
 )
 from engine.models import dynamics
+from engine.noise import MemberNoise
 from tests.engine.conftest import save_small_checkpoint
 
 
@@ -80,6 +81,22 @@ def test_the_result_has_the_promised_form(flow: ForecastRequest) -> None:
         assert result[f"{channel.name}_init"].dims == ("y", "x")
     assert json.loads(result.attrs["request"])["members"] == 2
     assert float(result.valid_time[0] - result.init_time) == pytest.approx(0.08)
+
+
+def test_the_members_of_another_initial_condition_have_other_noise(
+    mesh: ForecastRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    real = MemberNoise.uniform_bytes
+
+    def note(self: MemberNoise, role: str, count: int) -> torch.Tensor:
+        seen.append(self.start)
+        return real(self, role, count)
+
+    monkeypatch.setattr(MemberNoise, "uniform_bytes", note)
+    for init in ("0:0", "0:1"):
+        forecast(replace(mesh, init=init, steps=1))
+    assert len(set(seen)) == 2 and "" not in seen
 
 
 def test_members_differ_and_the_seed_changes_them(mesh: ForecastRequest) -> None:
@@ -240,19 +257,29 @@ def test_the_first_window_of_the_first_members_is_a_forecast_too(mesh: ForecastR
 
 
 def test_where_memory_runs_out_the_batch_is_halved(mesh: ForecastRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected, real, refused = forecast(replace(mesh, members=7)), dynamics.Forecaster.__call__, []
+    asked = replace(mesh, members=7, steps=268)
+    expected, real, calls, refused = forecast(asked), dynamics.Forecaster.__call__, [0], []
 
     def small(self: Any, x: torch.Tensor, *rest: Any, **named: Any) -> torch.Tensor:
-        if len(x) > 2:
+        calls[0] += 1
+        if len(x) > 2 and calls[0] > 4:  # in the second window: the first has three calls
             refused.append(len(x))
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return real(self, x, *rest, **named)
 
     monkeypatch.setattr(dynamics.Forecaster, "__call__", small)
+    shapes: list[tuple[int, int]] = []
     reports: list[Progress] = []
-    xr.testing.assert_allclose(forecast(replace(mesh, members=7), progress=reports.append), expected, atol=1e-5)
-    assert refused == [7, 3, 4]
+
+    def note(reached: Progress) -> None:
+        reports.append(reached)
+        assert reached.ensemble is not None
+        shapes.append(reached.ensemble.block_shape)
+
+    xr.testing.assert_allclose(forecast(asked, progress=note), expected, atol=1e-5)
+    assert refused == [7, 3]  # not every batch anew
     assert reports[-1].calls_done == reports[-1].calls_total
+    assert shapes == sorted(shapes) and shapes[-1] == (7, 268)  # what has arrived never shrinks
 
 
 def test_a_member_that_does_not_fit_is_said_in_a_sentence(

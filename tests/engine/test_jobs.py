@@ -4,6 +4,7 @@ import math
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,14 @@ LONG = 60.0  # seconds; only a broken queue waits that long
 def reached(calls: int) -> Progress:
     """A quarter of the work is one call."""
     return Progress(members_done=0, members=1, window=0, windows=1, calls_done=calls, calls_total=4)
+
+
+def wait_until(condition: Callable[[], bool]) -> bool:
+    """Whether something came true before only a broken executor would still be waited for."""
+    deadline = time.monotonic() + LONG
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return condition()
 
 
 def at_once(request: int, cancelled: Callable[[], bool]) -> Steps:
@@ -270,6 +279,7 @@ class Walks:
     now: float = 0.0
     log: list[str] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
+    leave: Callable[[], None] = lambda: None
 
     def work(self, request: tuple[str, int], cancelled: Callable[[], bool]) -> Steps:
         name, steps = request
@@ -277,6 +287,7 @@ class Walks:
             assert self.gate.wait(LONG)
             self.now += 1.0
             self.log.append(name)
+            self.leave()
             yield Progress(0, 1, 0, 1, step + 1, steps)
         return name
 
@@ -304,6 +315,20 @@ def test_time_is_shared_between_visitors_not_between_their_runs() -> None:
     for job in many:
         queue.result(job, timeout=LONG)
     assert 18 <= walks.log[:40].count("one") <= 20
+    queue.close()
+
+
+def test_who_shares_a_run_takes_it_over_with_what_it_has_used() -> None:
+    walks = Walks()
+    queue = walks.executor()
+    shared = queue.submit(("shared", 60), owner="a")
+    assert queue.submit(("shared", 60), owner="b") == shared
+    other = queue.submit(("other", 60), owner="c")
+    walks.leave = lambda: queue.cancel(shared, owner="a") if len(walks.log) == 40 else None
+    walks.gate.set()
+    for job in (shared, other):
+        queue.result(job, timeout=LONG)
+    assert abs(walks.log[40:80].count("other") - 20) <= 1
     queue.close()
 
 
@@ -335,15 +360,137 @@ def test_with_all_slots_taken_a_run_that_has_had_its_turn_lets_the_others_in() -
     queue.close()
 
 
-def test_requests_of_equal_kin_wait_for_each_other() -> None:
+@pytest.mark.parametrize("turn", [math.inf, 3.0])
+def test_requests_of_equal_kin_wait_for_each_other(turn: float) -> None:
     walks = Walks()
-    queue = walks.executor(kin=lambda request: request[0][0])
-    jobs = [queue.submit((name, 10), owner=name) for name in ("x1", "y1", "x2")]
+    queue = walks.executor(kin=lambda request: request[0][0], slots=2, turn=turn)
+    jobs = [queue.submit((name, 10), owner=name) for name in ("x1", "y1", "x2", "z1")]
     walks.gate.set()
     for job in jobs:
         queue.result(job, timeout=LONG)
     assert walks.log.index("x2") > len(walks.log) - 1 - walks.log[::-1].index("x1")
+    assert len(walks.log) == 40
     assert walks.log.index("y1") < 10
+    queue.close()
+
+
+@pytest.mark.parametrize("resumable", [True, False])
+def test_twice_as_many_runs_as_slots_are_in_memory_and_none_is_lost(resumable: bool) -> None:
+    walks = Walks()
+    alive: set[str] = set()
+    stored: dict[str, int] = {}
+    most = [0]
+
+    def work(request: tuple[str, int], cancelled: Callable[[], bool]) -> Steps:
+        name, steps = request
+        alive.add(name)
+        most[0] = max(most[0], len(alive))
+        try:
+            for _ in walks.work((name, steps - stored.get(name, 0)), cancelled):
+                stored[name] = stored.get(name, 0) + 1
+                yield reached(1)
+        finally:
+            alive.remove(name)
+
+    queue: LocalExecutor[tuple[str, int]] = LocalExecutor(
+        work, slots=2, turn=2.0, clock=lambda: walks.now, resumable=lambda: resumable
+    )
+    jobs = [queue.submit((f"run{number}", 20), owner=number) for number in range(12)]
+    walks.gate.set()
+    assert wait_until(lambda: all(queue.status(job).status == "done" for job in jobs))
+    assert most == [4] and not alive
+    assert {walks.log.count(f"run{number}") for number in range(12)} == {20}
+    first = [walks.log.index(f"run{number}") for number in range(12)]
+    assert (max(first) < 60) == resumable  # without a store the last ones wait for the first to end
+    queue.close()
+
+
+def test_the_time_left_in_the_queue_is_that_of_turns_not_of_whole_runs() -> None:
+    walks = Walks()
+    queue = walks.executor(slots=1, turn=5.0, estimate=lambda request: float(request[1]))
+    jobs = [queue.submit((name, steps), owner=name) for name, steps in (("long", 300), ("longer", 600), ("short", 2))]
+    assert wait_until(lambda: queue.status(jobs[0]).status == "running")
+    left = queue.status(jobs[2]).seconds_left
+    assert left == pytest.approx(5 + 5 + 2)
+    walks.gate.set()
+    queue.result(jobs[2], timeout=LONG)
+    assert walks.log.index("short") <= 11
+    queue.close()
+
+
+def test_an_estimate_is_asked_for_once_and_stored_calls_do_not_count_as_made() -> None:
+    asked: list[str] = []
+    began, go_on = threading.Event(), threading.Event()
+    now = [0.0]
+
+    def work(request: str, cancelled: Callable[[], bool]) -> Steps:
+        now[0] += 6.0
+        yield Progress(0, 1, 0, 1, 10, 16, calls_stored=8)  # two calls made in 6 s
+        began.set()
+        assert go_on.wait(LONG)
+        return None
+
+    def estimate(request: str) -> float:
+        asked.append(request)
+        return 99.0
+
+    queue: LocalExecutor[str] = LocalExecutor(work, estimate=estimate, clock=lambda: now[0])
+    job = queue.submit("a")
+    assert began.wait(LONG)
+    assert [queue.status(job).seconds_left for _ in range(3)] == [18.0] * 3
+    assert asked == ["a"]
+    go_on.set()
+    queue.close()
+
+
+@pytest.mark.parametrize("name", ["capacity", "slots", "results_kept"])
+def test_an_executor_of_nothing_is_refused(name: str) -> None:
+    nothing: dict[str, Any] = {name: 0}
+    with pytest.raises(ValueError, match=f"{name} is 0"):
+        LocalExecutor(at_once, **nothing)
+
+
+def test_closing_ends_every_job_even_if_one_cannot_be_put_away() -> None:
+    began = threading.Event()
+
+    def work(request: str, cancelled: Callable[[], bool]) -> Steps:
+        try:
+            while True:
+                yield reached(1)
+                began.set()
+        finally:
+            raise OSError("no")
+
+    queue: LocalExecutor[str] = LocalExecutor(work, slots=1)
+    jobs = [queue.submit(name) for name in "ab"]
+    assert began.wait(LONG)
+    queue.close()
+    assert [queue.status(job).status for job in jobs] == ["cancelled"] * 2
+
+
+def test_ensembles_are_kept_of_the_newest_cancelled_runs_alone() -> None:
+    ensemble = GrowingEnsemble(1, (1.0,), (1, 1, 1))
+
+    def work(request: int, cancelled: Callable[[], bool]) -> Steps:
+        yield Progress(1, 1, 0, 1, 1, 2, ensemble=ensemble)
+        while request < 0 and not cancelled():
+            yield Progress(1, 1, 0, 1, 1, 2, ensemble=ensemble)
+        if request < 0:
+            raise Cancelled("taken back")
+        if request == 1:
+            raise ValueError("failed")
+
+    queue: LocalExecutor[int] = LocalExecutor(work)
+    done, failed = queue.submit(0), queue.submit(1)
+    cancelled = []
+    for number in (-1, -2, -3):
+        cancelled.append(queue.submit(number))
+        assert wait_until(lambda: queue.status(cancelled[-1]).progress is not None)
+        queue.cancel(cancelled[-1])
+        assert wait_until(lambda: queue.status(cancelled[-1]).finished)
+    jobs = [queue.status(job) for job in (done, failed, *cancelled)]
+    kept = [job.progress is not None and job.progress.ensemble is not None for job in jobs]
+    assert kept == [False, False, False, True, True]
     queue.close()
 
 
