@@ -193,7 +193,8 @@ class ArrayCache:
                     timeout=10,
                     disk=_PlainDisk,
                     size_limit=_INDEX_BYTES,
-                    eviction_policy="least-recently-used",
+                    # of rows, so that to read one writes nothing; the files go by their last use
+                    eviction_policy="least-recently-stored",
                     cull_limit=2,
                     statistics=0,
                 )
