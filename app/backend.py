@@ -1,14 +1,17 @@
 """The engine as the page uses it: a queue of runs, and the finished forecasts at hand. One per process."""
 
+import gc
 import json
 import logging
+import os
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, Protocol
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 import numpy as np
 
@@ -24,6 +27,7 @@ from engine.forecasting import Progress
 from engine.fronts import measure_seconds_per_call
 from engine.growing import GrowingEnsemble
 from engine.jobs import Executor, Job, LocalExecutor
+from engine.remote import ComputingProcess
 from engine.requests import ForecastRequest, ResolvedRequest, card_of
 from engine.thresholds import seasonal_percentile
 
@@ -139,6 +143,7 @@ class Backend:
         self._records: dict[tuple[InitialCondition, str, int], Future[xr.Dataset | None]] = {}
         self._records_lock = threading.Lock()
         self._seconds_per_call: dict[tuple[str, str], float] = {}
+        spare_the_collector()
 
     def first_request(self, dataset: str) -> ForecastRequest:
         """What the controls of a data set show at first: the stored example's request, else the model's defaults."""
@@ -294,6 +299,8 @@ class Backend:
         self.awaits_baselines(summary)  # and starts them
         if meter.seconds_per_call is not None:
             self._seconds_per_call[request.dataset, request.model] = meter.seconds_per_call
+        if not self.finished.requests():
+            spare_the_collector()  # the first forecast has loaded what the later ones need
         self.finished.put(request, Shown(summary, "computed" if meter.calls else "stored", meter.seconds))
 
     def _summary(self, request: ResolvedRequest, result: "xr.Dataset") -> Summary:
@@ -376,11 +383,27 @@ def _threshold(summary: Summary, variable: Variable) -> np.ndarray:
     return np.stack([seasonal_percentile(dataset, run, float(time), asked.value)[0] for time in summary.times])
 
 
+def spare_the_collector() -> None:
+    """Take all objects that are there, modules above all, out of garbage collection.
+
+    Streamlit collects garbage after every run of the script, also of a fragment that looks twice a second how a job
+    stands; with the modules of torch and xarray that takes a quarter of a second, in which nothing else goes on.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def real_engine() -> Engine:
-    """The engine itself."""
+    """The engine itself, whose forecasts are computed in a process of their own where there can be one."""
     from engine import forecasting
 
-    return forecasting
+    if not hasattr(os, "posix_fallocate"):  # macOS and Windows
+        return forecasting
+    process = ComputingProcess()
+    process.start()
+    apart = SimpleNamespace(**{name: getattr(forecasting, name) for name in forecasting.__all__})
+    apart.run = process.run
+    return cast(Engine, apart)
 
 
 def complaint(job: Job) -> str | None:

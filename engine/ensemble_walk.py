@@ -4,12 +4,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from engine.batching import fields_at_once, is_out_of_memory
 from engine.errors import Cancelled, RequestError
-from engine.growing import GrowingEnsemble
+from engine.growing import GrowingEnsemble, in_memory
 from engine.member_windows import MemberWindows, Plan, Store
 from engine.requests import calls_by_window, output_leads
 from engine.window import Pair
@@ -23,13 +24,19 @@ class EnsembleWalk:
     """
 
     def __init__(
-        self, plan: Plan, pair: Pair, cache: Store | None, cancelled: Callable[[], bool] | None = None
+        self,
+        plan: Plan,
+        pair: Pair,
+        cache: Store | None,
+        cancelled: Callable[[], bool] | None = None,
+        allocate: Callable[[tuple[int, ...]], np.ndarray] = in_memory,
     ) -> None:
         self._plan, self._pair, self._cache = plan, pair, cache
         self._cancelled = cancelled
         self._fields = fields_at_once(pair)
         self._calls = calls_by_window(plan.request, plan.schedule)
-        self.ensemble = GrowingEnsemble(plan.request.members, output_leads(plan.request), plan.run.states.shape[1:])
+        leads, state = output_leads(plan.request), plan.run.states.shape[1:]
+        self.ensemble = GrowingEnsemble(plan.request.members, leads, state, allocate)
         self.members_done = self.window = self.calls_done = self.calls_stored = 0
         self.calls_total = plan.request.members * sum(self._calls)
 

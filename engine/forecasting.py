@@ -3,13 +3,14 @@
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
+import numpy as np
 import xarray as xr
 
 from engine import member_windows
 from engine.datasets import Run, get_dataset
 from engine.datasets.base import load_run, parse_initial_condition
 from engine.ensemble_walk import EnsembleWalk
-from engine.growing import GrowingEnsemble
+from engine.growing import GrowingEnsemble, in_memory
 from engine.loading import load_pair
 from engine.member_windows import Plan, Store
 from engine.requests import (
@@ -33,6 +34,7 @@ __all__ = [
     "calls_to_make",
     "forecast",
     "forecast_from",
+    "forecast_of",
     "output_leads",
     "partial_forecast",
     "plan_of",
@@ -117,14 +119,16 @@ def run(
     cache: Store | None = None,
     device: str = "auto",
     cancelled: Callable[[], bool] | None = None,
+    allocate: Callable[[tuple[int, ...]], np.ndarray] = in_memory,
 ) -> Generator[Progress, None, xr.Dataset]:
     """`forecast` as a generator: yields Progress after every sampling step and returns the data set.
 
-    The first members come first, each through all of its windows; `Progress.ensemble` has what has arrived.
+    The first members come first, each through all of its windows; `Progress.ensemble` has what has arrived, in the
+    float32 array of a shape that `allocate` makes.
     """
-    resolved = resolve(request)
-    start = _initial_condition(resolved)
-    return (yield from run_from(*start, resolved, cache=cache, device=device, cancelled=cancelled))
+    asked = resolve(request)
+    start = _initial_condition(asked)
+    return (yield from run_from(*start, asked, cache=cache, device=device, cancelled=cancelled, allocate=allocate))
 
 
 def run_from(
@@ -135,11 +139,12 @@ def run_from(
     cache: Store | None = None,
     device: str = "auto",
     cancelled: Callable[[], bool] | None = None,
+    allocate: Callable[[tuple[int, ...]], np.ndarray] = in_memory,
 ) -> Generator[Progress, None, xr.Dataset]:
     """`run` from a frame of any run, bundled or not."""
     request = resolve(request)
     plan = _plan(request, trajectory, frame)
-    walk = EnsembleWalk(plan, load_pair(request.model, device, request.precision), cache, cancelled)
+    walk = EnsembleWalk(plan, load_pair(request.model, device, request.precision), cache, cancelled, allocate)
     for _ in walk.advance():
         yield Progress(
             walk.members_done,
@@ -152,6 +157,12 @@ def run_from(
             walk.ensemble,
         )
     return forecast_dataset(request, plan.dataset, trajectory, frame, walk.ensemble.states)
+
+
+def forecast_of(request: ResolvedRequest, ensemble: GrowingEnsemble) -> xr.Dataset:
+    """The forecast whose states have all arrived."""
+    plan = plan_of(request)
+    return forecast_dataset(request, plan.dataset, plan.run, plan.frame, ensemble.states)
 
 
 def partial_forecast(request: ResolvedRequest, ensemble: GrowingEnsemble) -> xr.Dataset:

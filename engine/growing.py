@@ -1,8 +1,13 @@
 """An ensemble that fills up while it is computed, so that what has arrived can be shown."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+
+
+def in_memory(shape: tuple[int, ...]) -> np.ndarray:
+    """Room for states in this process's own memory."""
+    return np.empty(shape, np.float32)
 
 
 class GrowingEnsemble:
@@ -12,10 +17,21 @@ class GrowingEnsemble:
     memory ran out and members are computed anew in smaller batches.
     """
 
-    def __init__(self, members: int, leads: Sequence[float], state: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        members: int,
+        leads: Sequence[float],
+        state: tuple[int, ...],
+        allocate: Callable[[tuple[int, ...]], np.ndarray] = in_memory,
+    ) -> None:
         self.leads = tuple(leads)
-        self.states = np.empty((members, len(self.leads), *state), np.float32)
+        self.states = allocate((members, len(self.leads), *state))
         self._block = (0, 0)
+
+    @classmethod
+    def over(cls, states: np.ndarray, leads: Sequence[float]) -> "GrowingEnsemble":
+        """One that another process fills up, in memory that both have."""
+        return cls(len(states), leads, states.shape[2:], lambda _: states)
 
     def room(self, members: range, leads: range) -> np.ndarray:
         """Where frames (member, lead, channel, y, x) of some members at some leads, by index, are to be written."""
@@ -23,9 +39,12 @@ class GrowingEnsemble:
 
     def arrived(self, members: range, leads: range) -> None:
         """Say that frames are written."""
-        block = members.stop, leads.stop
-        is_rectangle = members.start == 0 or leads.stop == len(self.leads)
-        if is_rectangle and block[0] >= self._block[0] and block[1] >= self._block[1]:
+        if members.start == 0 or leads.stop == len(self.leads):
+            self.extend_to((members.stop, leads.stop))
+
+    def extend_to(self, block: tuple[int, int]) -> None:
+        """Say that so many members have arrived at so many leads; what has arrived before stays."""
+        if block[0] >= self._block[0] and block[1] >= self._block[1]:
             self._block = block
 
     @property
