@@ -13,6 +13,7 @@ from engine.models import build_network, channels_last
 from engine.models.cost import largest_activation
 from engine.models.dynamics import Forecaster, OutputForm, make_interpolator
 from engine.models.folding import folded
+from engine.models.layers import Dropout
 from engine.requests import PRECISIONS
 from engine.window import Pair
 
@@ -62,7 +63,20 @@ def _network(spec: NetworkCard, weights: dict[str, Tensor], device: torch.device
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(f"The weights do not fit the network family {spec.family!r} ({reason}).") from None
-    return channels_last(folded(network).to(device, dtype))
+    quick = channels_last(folded(network).to(device, dtype))
+    return quick if dtype == torch.float32 else InPrecision(quick, dtype)
+
+
+class InPrecision(nn.Module):
+    """A network that computes in a lower precision than the states it is given, and which its output is added to."""
+
+    def __init__(self, network: nn.Module, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.network, self.dtype = network, dtype
+
+    def forward(self, x: Tensor, time: Tensor, dropout: Dropout | None = None) -> Tensor:
+        out: Tensor = self.network(x.to(self.dtype), time, dropout)
+        return out.to(x.dtype)
 
 
 def choose_device(name: str) -> torch.device:

@@ -199,13 +199,13 @@ def _masks(noise: MemberNoise, coupling: Coupling, own: Sequence[str], step: int
 
 
 def _network_input(x: Tensor, pair: Pair) -> Tensor:
-    return x.to(pair.device, pair.dtype).contiguous(memory_format=torch.channels_last)
+    return x.to(pair.device).contiguous(memory_format=torch.channels_last)
 
 
 def _side_inputs(setting: WindowSetting, count: int, pair: Pair) -> Tensor:
     season = torch.tensor(_season(pair, setting, 0), device=pair.device)
     side = pair.dataset.side_inputs(setting.static.to(pair.device), season)
-    return side.to(pair.dtype).expand(count, *side.shape)
+    return side.expand(count, *side.shape)
 
 
 def _season(pair: Pair, setting: WindowSetting, lead: float) -> float:

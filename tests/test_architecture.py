@@ -28,6 +28,7 @@ ABOVE_THE_ORCHESTRATORS = (
     "engine.trials",
     "engine.fronts",
     "engine.benchmark",
+    "engine.remote",
     "engine.__main__",
 )
 ENGINE_MODULES = (
