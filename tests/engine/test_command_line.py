@@ -139,7 +139,9 @@ def test_a_forecast_starts_from_a_file_of_one_s_own(
         },
     )
     own.to_netcdf(tmp_path / "own.nc")
+    # without noise, for each initial condition has its own, and a rounded one is another
     request = ["forecast", "--dataset", "sst-monthly", "--model", monthly_model, "--members", "2", "--steps", "2"]
+    request += ["--noise", "none"]
     first = [
         *request,
         "--init-file",
