@@ -272,10 +272,7 @@ class LocalExecutor(Generic[_Request]):
                         self._finish(record, "failed", error=error)
         with self._changed:
             for record in (*self._running, *self._waiting):
-                try:
-                    record.close()
-                except BaseException:
-                    log.exception("A run could not be put away")
+                record.close()
                 self._finish(record, "cancelled", error=Cancelled("The queue was closed."))
 
     def _serve(self) -> None:
@@ -432,8 +429,12 @@ class _Record:
         self.version += 1
 
     def close(self) -> None:
-        if self.steps is not None:
-            self.steps.close()
+        """Give up a run; what its own tidying up raises is nobody's business any more."""
+        try:
+            if self.steps is not None:
+                self.steps.close()
+        except BaseException:
+            log.exception("A run could not be put away")
 
     def put_away(self) -> None:
         """End a run that is to begin again."""
