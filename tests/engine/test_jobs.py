@@ -456,6 +456,7 @@ def test_closing_ends_every_job_even_if_one_cannot_be_put_away() -> None:
     def work(request: str, cancelled: Callable[[], bool]) -> Steps:
         try:
             while True:
+                time.sleep(0.001)
                 yield reached(1)
                 began.set()
         finally:
@@ -474,6 +475,7 @@ def test_ensembles_are_kept_of_the_newest_cancelled_runs_alone() -> None:
     def work(request: int, cancelled: Callable[[], bool]) -> Steps:
         yield Progress(1, 1, 0, 1, 1, 2, ensemble=ensemble)
         while request < 0 and not cancelled():
+            time.sleep(0.001)  # as long as a quick network call
             yield Progress(1, 1, 0, 1, 1, 2, ensemble=ensemble)
         if request < 0:
             raise Cancelled("taken back")
@@ -534,6 +536,7 @@ def test_what_had_arrived_of_a_cancelled_run_stays_at_hand() -> None:
 
     def work(request: str, cancelled: Callable[[], bool]) -> Steps:
         while True:
+            time.sleep(0.001)
             yield Progress(1, 2, 0, 1, 1, 2, ensemble=arrived)
             began.set()
 
