@@ -4,13 +4,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from engine.batching import fields_at_once, is_out_of_memory
 from engine.errors import Cancelled, RequestError
-from engine.growing import GrowingEnsemble, in_memory
+from engine.growing import Allocate, GrowingEnsemble, in_memory
 from engine.member_windows import MemberWindows, Plan, Store
 from engine.requests import calls_by_window, output_leads
 from engine.window import Pair
@@ -29,7 +28,7 @@ class EnsembleWalk:
         pair: Pair,
         cache: Store | None,
         cancelled: Callable[[], bool] | None = None,
-        allocate: Callable[[tuple[int, ...]], np.ndarray] = in_memory,
+        allocate: Allocate = in_memory,
     ) -> None:
         self._plan, self._pair, self._cache = plan, pair, cache
         self._cancelled = cancelled
@@ -102,7 +101,7 @@ class EnsembleWalk:
 
     def _check(self) -> None:
         if self._cancelled is not None and self._cancelled():
-            raise Cancelled("The forecast was cancelled; what had finished stays stored.")
+            raise Cancelled
 
 
 def batches(members: range, at_once: int) -> list[range]:

@@ -19,3 +19,6 @@ class RequestError(EngineError, ValueError):
 
 class Cancelled(EngineError):
     """The person who asked for a forecast took it back."""
+
+    def __init__(self, message: str = "The forecast was cancelled; what had finished stays stored.") -> None:
+        super().__init__(message)

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
-import numpy as np
 import xarray as xr
 
 from engine import member_windows
 from engine.datasets import Run, get_dataset
 from engine.datasets.base import load_run, parse_initial_condition
 from engine.ensemble_walk import EnsembleWalk
-from engine.growing import GrowingEnsemble, in_memory
+from engine.growing import Allocate, GrowingEnsemble, in_memory
 from engine.loading import load_pair
 from engine.member_windows import Plan, Store
 from engine.requests import (
@@ -34,7 +33,6 @@ __all__ = [
     "calls_to_make",
     "forecast",
     "forecast_from",
-    "forecast_of",
     "output_leads",
     "partial_forecast",
     "plan_of",
@@ -119,7 +117,7 @@ def run(
     cache: Store | None = None,
     device: str = "auto",
     cancelled: Callable[[], bool] | None = None,
-    allocate: Callable[[tuple[int, ...]], np.ndarray] = in_memory,
+    allocate: Allocate = in_memory,
 ) -> Generator[Progress, None, xr.Dataset]:
     """`forecast` as a generator: yields Progress after every sampling step and returns the data set.
 
@@ -139,7 +137,7 @@ def run_from(
     cache: Store | None = None,
     device: str = "auto",
     cancelled: Callable[[], bool] | None = None,
-    allocate: Callable[[tuple[int, ...]], np.ndarray] = in_memory,
+    allocate: Allocate = in_memory,
 ) -> Generator[Progress, None, xr.Dataset]:
     """`run` from a frame of any run, bundled or not."""
     request = resolve(request)
@@ -159,14 +157,8 @@ def run_from(
     return forecast_dataset(request, plan.dataset, trajectory, frame, walk.ensemble.states)
 
 
-def forecast_of(request: ResolvedRequest, ensemble: GrowingEnsemble) -> xr.Dataset:
-    """The forecast whose states have all arrived."""
-    plan = plan_of(request)
-    return forecast_dataset(request, plan.dataset, plan.run, plan.frame, ensemble.states)
-
-
 def partial_forecast(request: ResolvedRequest, ensemble: GrowingEnsemble) -> xr.Dataset:
-    """What has arrived of a forecast under way, as `forecast` returns it, with fewer members or leads."""
+    """What has arrived of a forecast, as `forecast` returns it; while it is under way with fewer members or leads."""
     plan = plan_of(request)
     return forecast_dataset(request, plan.dataset, plan.run, plan.frame, ensemble.block())
 

@@ -4,6 +4,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+Allocate = Callable[[tuple[int, ...]], np.ndarray]
+"""shape -> an array of float32 to be filled."""
+
 
 def in_memory(shape: tuple[int, ...]) -> np.ndarray:
     """Room for states in this process's own memory."""
@@ -22,7 +25,7 @@ class GrowingEnsemble:
         members: int,
         leads: Sequence[float],
         state: tuple[int, ...],
-        allocate: Callable[[tuple[int, ...]], np.ndarray] = in_memory,
+        allocate: Allocate = in_memory,
     ) -> None:
         self.leads = tuple(leads)
         self.states = allocate((members, len(self.leads), *state))

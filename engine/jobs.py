@@ -107,7 +107,7 @@ class LocalExecutor(Generic[_Request]):
 
     def __init__(
         self,
-        work: Work[_Request] | None = None,
+        work: Work[_Request],
         *,
         capacity: int = 16,
         slots: int = 3,
@@ -121,7 +121,7 @@ class LocalExecutor(Generic[_Request]):
         for name, number in (("capacity", capacity), ("slots", slots), ("results_kept", results_kept)):
             if number < 1:
                 raise ValueError(f"{name} is {number}: give at least 1.")
-        self._work_of: Work[Any] = _forecast if work is None else work
+        self._work_of = work
         self._capacity, self._slots, self._turn = capacity, slots, turn
         self._results_kept = results_kept
         self._kin = kin
@@ -174,10 +174,9 @@ class LocalExecutor(Generic[_Request]):
                 return
             record.cancelled = True
             if record in self._waiting:
-                begun = record.steps is not None
                 record.close()
-                said = "; what had finished stays stored." if begun else " before it began."
-                self._finish(record, "cancelled", error=Cancelled(f"The forecast was cancelled{said}"))
+                reason = Cancelled() if record.begun else Cancelled("The forecast was cancelled before it began.")
+                self._finish(record, "cancelled", error=reason)
 
     def events(self, job_id: str) -> Iterator[Job]:
         """As `Executor`."""
@@ -242,15 +241,9 @@ class LocalExecutor(Generic[_Request]):
         sharing = min(self._slots, len({each.payer for each in (*self._running, *self._waiting)}))
         if record in self._running:
             return own * sharing
-        turns = [(each, self._turn - each.had_in_turn) for each in self._running]
-        turns += [(each, self._turn) for each in self._waiting[: self._waiting.index(record)]]
-        before = 0.0
-        for other, turn in turns:
-            left = other.work_left
-            if left is None and turn == math.inf:
-                return None
-            before += max(0.0, min(turn, math.inf if left is None else left))
-        return before + own * sharing
+        ahead = (*self._running, *self._waiting[: self._waiting.index(record)])
+        before = sum(each.left_of(self._turn) for each in ahead)
+        return None if math.isinf(before) else before + own * sharing
 
     # -- the worker -------------------------------------------------------------------------------------
 
@@ -268,7 +261,7 @@ class LocalExecutor(Generic[_Request]):
             except BaseException as error:
                 log.exception("The worker failed and begins anew")
                 with self._changed:
-                    for record in (*self._running,):
+                    for record in list(self._running):
                         self._finish(record, "failed", error=error)
         with self._changed:
             for record in (*self._running, *self._waiting):
@@ -293,19 +286,19 @@ class LocalExecutor(Generic[_Request]):
             if longest.had_in_turn >= self._turn and self._memory_for(comes):
                 self._running.remove(longest)
                 self._waiting.append(longest)
+                longest.had_in_turn = 0.0
                 longest.change("queued")
         while len(self._running) < self._slots and (record := self._next_in_line()) is not None:
             self._waiting.remove(record)
             self._welcome(record.payer)
             self._running.append(record)
-            record.had_in_turn = 0.0
             record.change("running")
         self._changed.notify_all()
 
     def _memory_for(self, comes: "_Record") -> bool:
         """Whether one more run may be begun; puts one away for it where that loses nothing."""
-        idle = [record for record in self._waiting if record.steps is not None]
-        if comes.steps is not None or len(self._running) + len(idle) < 2 * self._slots:
+        idle = [record for record in self._waiting if record.begun]
+        if comes.begun or len(self._running) + len(idle) < 2 * self._slots:
             return True
         if not idle or not self._resumable():
             return False
@@ -314,12 +307,12 @@ class LocalExecutor(Generic[_Request]):
 
     def _next_in_line(self) -> "_Record | None":
         under_way = {record.kin for record in self._running}
-        begun = {record.kin for record in self._waiting if record.steps is not None}
+        begun = {record.kin for record in self._waiting if record.begun}
         return next(
             (
                 record
                 for record in self._waiting
-                if record.kin not in under_way and (record.steps is not None or record.kin not in begun)
+                if record.kin not in under_way and (record.begun or record.kin not in begun)
             ),
             None,
         )
@@ -342,7 +335,7 @@ class LocalExecutor(Generic[_Request]):
                 record.steps = self._work_of(record.request, lambda: record.cancelled)
             if record.cancelled:
                 record.close()
-                raise Cancelled("The forecast was cancelled; what had finished stays stored.")
+                raise Cancelled
             reached = next(record.steps)
         except StopIteration as finished:
             status, result = "done", finished.value
@@ -412,6 +405,11 @@ class _Record:
         return self.status in ("done", "failed", "cancelled")
 
     @property
+    def begun(self) -> bool:
+        """Whether a run is under way, or waits to go on."""
+        return self.steps is not None
+
+    @property
     def payer(self) -> Hashable:
         return next(iter(self.owners), self.id)  # of a cancelled job, which has no owner left, itself
 
@@ -423,6 +421,11 @@ class _Record:
         if reached is None or made <= 0:
             return self.estimate
         return self.had / made * (reached.calls_total - reached.calls_done)
+
+    def left_of(self, turn: float) -> float:
+        """Seconds of the device until its turn is over or its work done; infinite where nobody knows."""
+        work = math.inf if self.work_left is None else self.work_left
+        return max(0.0, min(turn - self.had_in_turn, work))
 
     def change(self, status: Status | None = None) -> None:
         self.status = status or self.status
@@ -452,10 +455,3 @@ class _Record:
         self.let_go_of_the_ensemble()
         if self.error is not None:
             self.error.__traceback__ = self.error.__context__ = self.error.__cause__ = None
-
-
-def _forecast(request: Any, cancelled: Callable[[], bool]) -> "Generator[Progress, None, object]":
-    from engine.cache import default_cache
-    from engine.forecasting import run
-
-    return (yield from run(request, cache=default_cache(), cancelled=cancelled))

@@ -113,8 +113,8 @@ class MemberWindows:
         x: Tensor,
         frames: np.ndarray,
         *,
-        fields: int = 1,
-        before_call: Callable[[], None] = lambda: None,
+        fields: int,
+        before_call: Callable[[], None],
     ):
         self._plan, self._pair, self._cache, self._window = plan, pair, cache, window
         self._fields, self._before_call = fields, before_call

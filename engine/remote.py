@@ -95,7 +95,7 @@ class ComputingProcess:
 
         Raises what that raises, and EngineError if the process ends.
         """
-        from engine.forecasting import forecast_of
+        from engine.forecasting import partial_forecast
 
         self.start()
         run = next(self._numbers)
@@ -114,7 +114,7 @@ class ComputingProcess:
                     continue
                 assert ensemble is not None
                 if kind == "done":
-                    return forecast_of(request, ensemble)
+                    return partial_forecast(request, ensemble)
                 reached, block = content
                 ensemble.extend_to(block)
                 self._tell("step", run)
@@ -194,7 +194,7 @@ class _Runs:
                 elif kind == "cancel":
                     self._cancelled.discard(run)
                     if run in self._steps:
-                        raise Cancelled("The forecast was cancelled; what had finished stays stored.")
+                        raise Cancelled
             except StopIteration:
                 self._end(run)
                 self._wire.send((run, "done"))
@@ -244,7 +244,7 @@ def _shared(shape: tuple[int, ...]) -> tuple[str, np.ndarray]:
         handle, path = tempfile.mkstemp(prefix="coldcast-", dir=folder)
         try:
             os.posix_fallocate(handle, 0, size)  # now, for later there is no way to say that it is full
-            return path, np.frombuffer(mmap.mmap(handle, size), np.float32, int(np.prod(shape))).reshape(shape)
+            return path, np.ndarray(shape, np.float32, mmap.mmap(handle, size))
         except OSError:
             os.unlink(path)
         finally:
@@ -257,7 +257,7 @@ def _mapped(path: str, shape: tuple[int, ...]) -> np.ndarray:
     with open(path, "r+b") as file:
         memory = mmap.mmap(file.fileno(), 0)
     os.unlink(path)
-    return np.frombuffer(memory, np.float32, int(np.prod(shape))).reshape(shape)
+    return np.ndarray(shape, np.float32, memory)
 
 
 def main(handle: int) -> None:

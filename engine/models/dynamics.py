@@ -156,8 +156,7 @@ def noise_level(lead: Tensor, horizon: int, auxiliary_steps: int) -> Tensor:
     """τ = d / (N_train − 1) of "data+noise": 0, pure noise, at lead 0; 1 at the last trained lead."""
     last = max(horizon + auxiliary_steps - 1, 1)
     # engine.schedules.diffusion_step_of, without waiting for the device that has the leads
-    diffusion_step = torch.where(lead < 1, lead * (auxiliary_steps + 1), lead + auxiliary_steps)
-    return diffusion_step / last
+    return torch.minimum(lead * (auxiliary_steps + 1), lead + auxiliary_steps) / last
 
 
 @dataclass(frozen=True)

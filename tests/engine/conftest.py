@@ -1,5 +1,8 @@
 """Small checkpoints with seeded random weights, so that the whole engine runs without training."""
 
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,8 @@ from engine.datasets import Dataset, get_dataset
 from engine.datasets.background import Background
 from engine.models import build_network
 from engine.models.dynamics import forecaster_inputs, interpolator_inputs
+
+ROOT = Path(__file__).resolve().parents[2]
 
 SMALL: dict[str, tuple[str, dict[str, Any]]] = {
     "navier-stokes": ("unet", {"out_channels": 3, "widths": [8, 8, 8], "dropout": 0.25, "time_width": 16}),
@@ -78,6 +83,13 @@ def save_small_checkpoint(
     )
     save_checkpoint(folder, card, *weights, background=background)
     return str(folder)
+
+
+def run_python(script: str, *arguments: str) -> "subprocess.Popen[str]":
+    """A process of its own that runs a script from the project's root."""
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script), *arguments], cwd=ROOT, text=True, stdout=subprocess.PIPE
+    )
 
 
 @pytest.fixture(scope="session")

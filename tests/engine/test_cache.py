@@ -6,9 +6,6 @@ import pickle
 import signal
 import sqlite3
 import stat
-import subprocess
-import sys
-import textwrap
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,10 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import engine.cache
 from engine.cache import ArrayCache, default_cache
-
-ROOT = Path(engine.cache.__file__).resolve().parents[1]
+from tests.engine.conftest import run_python
 
 
 def array(number: int, size: int = 500) -> np.ndarray:
@@ -46,15 +41,6 @@ def database(cache: ArrayCache) -> Path:
 @pytest.fixture
 def cache(tmp_path: Path) -> ArrayCache:
     return ArrayCache(tmp_path / "cache", size_limit=10**6)
-
-
-def run_python(script: str, *arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(script), *arguments],
-        cwd=ROOT,
-        text=True,
-        stdout=subprocess.PIPE,
-    )
 
 
 def test_what_was_put_comes_back_with_its_type_and_shape(cache: ArrayCache) -> None:

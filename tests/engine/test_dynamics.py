@@ -22,6 +22,7 @@ from engine.models.dynamics import (
 )
 from engine.models.layers import Dropout
 from engine.models.presets import PRESETS, get_preset
+from engine.schedules import diffusion_step_of
 from tests.engine.conftest import side_channels
 
 X, Y = torch.randn(2, 3, 6, 5), torch.randn(2, 3, 6, 5)
@@ -114,9 +115,10 @@ def test_a_model_without_interpolator_reaches_every_lead_with_its_forecaster() -
 
 
 def test_the_noise_level_follows_the_trained_diffusion_step() -> None:
-    # k = 25, h = 7: 32 trained steps, lead 1 is step 26
-    levels = noise_level(torch.tensor([0.0, 0.5, 1.0, 1.5, 6.0]), 7, 25)
-    torch.testing.assert_close(levels, torch.tensor([0, 13, 26, 26.5, 31]) / 31)
+    leads = [0.0, 0.5, 1.0, 1.5, 6.0]
+    steps = [diffusion_step_of(lead, 25) for lead in leads]
+    assert steps[-1] == 31  # the last trained one, of k = 25 and h = 7
+    torch.testing.assert_close(noise_level(torch.tensor(leads), 7, 25), torch.tensor(steps) / 31)
 
 
 def test_an_unknown_output_form_family_or_preset_is_refused() -> None:

@@ -17,8 +17,8 @@ import xarray as xr
 
 from engine.cache import ArrayCache
 from engine.forecasting import ForecastRequest, forecast
+from tests.engine.conftest import ROOT, run_python
 
-ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120.0  # s; only a broken test needs as long
 
 
@@ -32,17 +32,6 @@ def request_of(mesh_model: str) -> Callable[[int], ForecastRequest]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "arrays"
-
-
-def python(script: str, *arguments: str) -> "subprocess.Popen[str]":
-    """A process of its own that runs a script from the project's root."""
-    return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(script), *arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 def agree(found: xr.Dataset, expected: xr.Dataset) -> bool:
@@ -70,7 +59,7 @@ def kill_writers(times: int, folder: Path, request_of: Callable[[int], ForecastR
     """
     moments, seed, looked_at = random.Random(4), 0, 0
     for _ in range(times):
-        writer = python(WRITER, str(folder), str(request_of(0).model), str(seed))
+        writer = run_python(WRITER, str(folder), str(request_of(0).model), str(seed))
         assert writer.stdout is not None
         assert writer.stdout.readline().strip() == str(seed)
         time.sleep(moments.uniform(0.0, 1.0))
@@ -113,11 +102,11 @@ def test_two_processes_with_one_store_forecast_what_one_without_does(
     outputs = [tmp_path / "four.nc", tmp_path / "six.nc"]
     model = str(request_of(1).model)
     processes = [
-        python(script, str(folder), model, str(output), count) for output, count in zip(outputs, "46", strict=True)
+        run_python(script, str(folder), model, str(output), count) for output, count in zip(outputs, "46", strict=True)
     ]
     for process in processes:
-        _, complaint = process.communicate(timeout=PATIENCE)
-        assert process.returncode == 0, complaint
+        process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0
     expected = forecast(request_of(1))
     for output, members in zip(outputs, (4, 6), strict=True):
         with xr.open_dataset(output) as found:
