@@ -11,7 +11,7 @@ import streamlit as st
 from app import wording
 from app.link import Resolve
 from app.plain_text import plain
-from app.sampler import DrawSchedule, Pace, Window, sampler_controls
+from app.sampler import Pace, Window, sampler_controls
 from app.variables import Threshold
 from app.widgets import held, held_index, in_one_line, key_of
 from engine.checkpoint import list_checkpoints
@@ -59,7 +59,7 @@ def dataset_control(name: str, *, width: int | Literal["stretch"] = "stretch") -
 
 
 def request_controls(
-    given: ResolvedRequest, resolve: Resolve, window_of: WindowOf, draw_schedule: DrawSchedule, pace: Pace
+    given: ResolvedRequest, resolve: Resolve, window_of: WindowOf, pace: Pace
 ) -> ResolvedRequest | None:
     """All widgets of one data set, set to `given` at first; returns the request they make.
 
@@ -76,7 +76,7 @@ def request_controls(
             steps=steps_control(dataset, given),
             members=members_control(given),
         )
-        sampled = sampler_controls(asked, window, draw_schedule, pace)
+        sampled = sampler_controls(asked, window, pace)
         return None if sampled is None else resolve(sampled)
     except EngineError as error:
         st.error(plain(str(error)))

@@ -17,7 +17,6 @@ from app.plots.curves import BLUE, GREEN, GREY, ORANGE, Curve, ratio_chart, scor
 from app.plots.fan import Bands, fan_chart, normal_bands, quantile_bands
 from app.plots.plume import Plume, plume_chart
 from app.plots.probability import probability_chart
-from app.plots.schedule import schedule_chart
 from app.summary import Summary
 from app.takeaway import static_map_controls
 from app.variables import CLIMATOLOGY, Variable, exceedance, pretty_units, variable_named, variables_of
@@ -29,7 +28,6 @@ from engine.indices import Index, indices_of
 from engine.jobs import Job
 from engine.record_evaluation import anomalies_of, quantities
 from engine.requests import ResolvedRequest
-from engine.schedules import Schedule
 
 BADGES = {
     "example": ":orange-badge[example] ",
@@ -92,14 +90,9 @@ def sidebar(dataset: Dataset) -> tuple[ResolvedRequest | None, ResolvedRequest]:
     """The controls; returns the request they make, None where an entry cannot be used, and the one they began with."""
     given = session.request_of(dataset.name)
     backend = session.backend()
-    request = controls.request_controls(given, backend.resolve, backend.window, draw_schedule, backend.pace)
+    request = controls.request_controls(given, backend.resolve, backend.window, backend.pace)
     run_controls(request)
     return request, given
-
-
-def draw_schedule(schedule: Schedule, window: sampler.Window) -> None:
-    """The schedule's leads on the time axis of a window."""
-    st.plotly_chart(schedule_chart(schedule, window.auxiliary_steps), key="schedule-ticks", config=QUIET)
 
 
 # -- running ---------------------------------------------------------------------------------------------

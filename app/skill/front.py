@@ -68,17 +68,13 @@ def front_dots(points: Sequence[FrontPoint], name: str, colour: str = GREY, symb
     """Points of a front as dots of a chart, without intervals."""
     unknown = np.full(len(points), np.nan)
     calls, crps = (np.array([getattr(point, field) for point in points], float) for field in ("calls", "crps"))
-    words = [f"{way_words(point)}<br>spread ÷ RMSE {point.ssr:.2f}" for point in points]
+    words = [f"{sampler.way_words(point)}<br>spread ÷ RMSE {point.ssr:.2f}" for point in points]
     return Dots(name, calls, crps, unknown, unknown, colour, symbol, words)
-
-
-def way_words(point: FrontPoint) -> str:
-    """A way to sample in words."""
-    refined = ", refined" if point.refine else ""
-    return f"{point.schedule}, {point.solver}, {sampler.noise_words(point.noise)}{refined}"
 
 
 def front_table(best: Sequence[FrontPoint]) -> pd.DataFrame:
     """The best at each cost, numbers as text."""
-    lines = [(way_words(each), f"{each.calls:g}", number(each.crps), number(each.ssr, "{:.2f}")) for each in best]
+    lines = [
+        (sampler.way_words(each), f"{each.calls:g}", number(each.crps), number(each.ssr, "{:.2f}")) for each in best
+    ]
     return pd.DataFrame(lines, columns=("Way to sample", "Calls", "Fair CRPS", "Spread ÷ RMSE"))

@@ -7,8 +7,6 @@ from app.plots.curves import BLUE, Curve, ratio_chart, score_chart
 from app.plots.fan import fan_chart, normal_bands, quantile_bands
 from app.plots.plume import Plume, plume_chart
 from app.plots.probability import probability_chart
-from app.plots.schedule import SHORT, TALL, schedule_chart
-from engine.schedules import Schedule, parse_schedule
 
 LEAD = np.array([0.5, 1.0])
 
@@ -52,20 +50,6 @@ def test_the_fan_chart_shows_two_bands_median_and_truth() -> None:
     bands = normal_bands(np.zeros(2), np.ones(2))
     figure = fan_chart(LEAD, bands, np.array([0.0, np.nan]), time_units="s", units="")
     assert [trace.name for trace in figure.data] == ["10–90 %", "25–75 %", "median", "truth"]
-
-
-def test_a_schedule_is_drawn_with_tall_short_and_skipped_leads() -> None:
-    skipped, kept = schedule_chart(Schedule(4, (0, 0.5, 2))).data
-    assert [x for x in skipped.x if x is not None][::2] == [1.0, 3.0]
-    tops = dict(zip(kept.x[1::3], kept.y[1::3], strict=True))
-    assert tops == {0.0: TALL, 0.5: SHORT, 2.0: TALL}
-
-
-def test_auxiliary_leads_that_a_schedule_skips_are_drawn_too() -> None:
-    schedule = parse_schedule("0,0.5,1", horizon=2, auxiliary_steps=3)
-    skipped, kept = schedule_chart(schedule, auxiliary_steps=3).data
-    assert [x for x in skipped.x if x is not None][::2] == [0.25, 0.75]
-    assert [x for x in kept.x if x is not None][::2] == [0.0, 0.5, 1.0]
 
 
 def test_the_fan_chart_shows_the_threshold_under_median_and_truth() -> None:

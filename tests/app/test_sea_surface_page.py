@@ -52,7 +52,7 @@ def test_the_plume_stands_beside_the_forecast_of_one_place(open_page: Open) -> N
     shown = titles(page)
     assert shown[0] == "**Niño 3.4 plume** · anomaly against 1982–2009"
     assert shown[1:] == ["**At 0° 155°W**", "**Scores by lead time**", "**Spread ÷ RMSE**"]
-    assert len(page.get("plotly_chart")) == 5  # with the schedule's ticks
+    assert len(page.get("plotly_chart")) == 4
 
 
 def test_the_anomaly_names_the_years_of_its_baseline(open_page: Open) -> None:

@@ -8,11 +8,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
+from urllib.parse import urlparse
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
@@ -25,6 +27,10 @@ ARGUMENTS = [
     "--no-first-run",
 ]
 START_SECONDS = 120
+
+
+PATIENCE = 180_000  # ms; only a broken page needs as long
+Open = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +68,34 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(timeout=30)
+
+
+@pytest.fixture
+def open_page(browser: Browser, address: str) -> Iterator[Open]:
+    """Opens the page in a fresh visit; at the end nothing may have been asked of any other machine."""
+    strangers: list[str] = []
+    contexts = []
+
+    def visit(link: str = "/", *, calm: bool = False) -> Page:
+        motion: Literal["reduce", "no-preference"] = "reduce" if calm else "no-preference"
+        context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion=motion)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("request", lambda request: strangers.append(request.url) if _is_elsewhere(request.url) else None)
+        page.goto(address + link)
+        expect(page.get_by_role("button", name="Run")).to_be_visible(timeout=PATIENCE)
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert strangers == []
+
+
+def _is_elsewhere(url: str) -> bool:
+    parts = urlparse(url)
+    return parts.scheme in ("http", "https", "ws", "wss") and parts.hostname != "127.0.0.1"
 
 
 def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:

@@ -1,48 +1,18 @@
 """What a visitor sees and does, in a real browser."""
 
 import re
-from collections.abc import Callable, Iterator
 from typing import Literal
-from urllib.parse import urlparse
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.browser.conftest import PATIENCE, Open
+
 pytestmark = pytest.mark.browser
 
-PATIENCE = 180_000  # ms; only a broken page needs as long
 PICTURE = """() => [...document.querySelectorAll('*')]
     .flatMap(node => node.shadowRoot ? [...node.shadowRoot.querySelectorAll('canvas.field')] : [])
     .map(canvas => canvas.toDataURL()).join()"""
-Open = Callable[..., Page]
-
-
-@pytest.fixture
-def open_page(browser: Browser, address: str) -> Iterator[Open]:
-    """Opens the page in a fresh visit; at the end nothing may have been asked of any other machine."""
-    strangers: list[str] = []
-    contexts = []
-
-    def visit(link: str = "/", *, calm: bool = False) -> Page:
-        motion: Literal["reduce", "no-preference"] = "reduce" if calm else "no-preference"
-        context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion=motion)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.on("request", lambda request: strangers.append(request.url) if _is_elsewhere(request.url) else None)
-        page.goto(address + link)
-        expect(page.get_by_role("button", name="Run")).to_be_visible(timeout=PATIENCE)
-        return page
-
-    yield visit
-    for context in contexts:
-        context.close()
-    assert strangers == []
-
-
-def _is_elsewhere(url: str) -> bool:
-    parts = urlparse(url)
-    return parts.scheme in ("http", "https", "ws", "wss") and parts.hostname != "127.0.0.1"
 
 
 def player(page: Page) -> Locator:
