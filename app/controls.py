@@ -7,13 +7,14 @@ from typing import Literal
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import wording
 from app.link import Resolve
 from app.plain_text import plain
 from app.sampler import Pace, Window, sampler_controls
 from app.variables import Threshold
-from app.widgets import held, held_index, in_one_line, key_of
+from app.widgets import held, held_index, in_one_line, key_in, key_of
 from engine.checkpoint import list_checkpoints
 from engine.datasets import DATASETS, Dataset, Run, get_dataset
 from engine.datasets.base import OWN, InitialCondition, load_run, parse_initial_condition
@@ -28,6 +29,7 @@ MEMBERS_SHOWN = 50
 STEPS = (("Previous", -1, ":material/chevron_left:"), ("Next", 1, ":material/chevron_right:"))
 HELP = {
     "dataset": "The physical system to forecast.",
+    "variable": "What the maps and charts show: a channel of the data, or what follows from it.",
     "model": "The trained networks that make the forecast.",
     "run": "The simulated trajectory that the forecast starts from; no model has seen it in training.",
     "frame": "The moment of that trajectory at which the forecast starts.",
@@ -41,6 +43,7 @@ HELP = {
     "steps": "How far to forecast, in steps of the data; beyond the end of the run no truth is known.",
     "members": "How many equally likely futures to draw; more give a smoother spread and take longer.",
     "run_button": "Compute this forecast; what was computed before comes back at once.",
+    "preview_button": "Compute four members of this forecast for a first look; Run then only adds the others.",
 }
 
 
@@ -59,16 +62,17 @@ def dataset_control(name: str, *, width: int | Literal["stretch"] = "stretch") -
 
 
 def request_controls(
-    given: ResolvedRequest, resolve: Resolve, window_of: WindowOf, pace: Pace
+    given: ResolvedRequest, resolve: Resolve, window_of: WindowOf, pace: Pace, model_place: DeltaGenerator
 ) -> ResolvedRequest | None:
     """All widgets of one data set, set to `given` at first; returns the request they make.
 
-    `pace` measures how many seconds a network call of one member takes. None where an entry cannot be used; the
-    reason then stands below it.
+    `pace` measures how many seconds a network call of one member takes; the model is picked in `model_place`. None
+    where an entry cannot be used; the reason then stands below it.
     """
     dataset = get_dataset(given.dataset)
     try:
-        given = model_control(given, resolve)
+        with model_place:
+            given = model_control(given, resolve)
         window = window_of(given)
         asked = replace(
             given,
@@ -98,6 +102,7 @@ def model_control(given: ResolvedRequest, resolve: Resolve) -> ResolvedRequest:
         key=key,
         format_func=wording.model_title,
         help=wording.models_help(HELP["model"], names),
+        width=240,
     )
     if picked == given.model:
         return given
@@ -287,27 +292,29 @@ def members_control(given: ResolvedRequest) -> int:
     )
 
 
-def threshold_control(dataset: Dataset, typical: float) -> Threshold:
+def threshold_control(dataset: Dataset, given: Threshold, typical: float) -> Threshold:
     """Pick what counts as a heatwave: a percentile of the season, or a temperature, `typical` °C at first."""
+    kind_key, degrees_key, percent_key = (key_in(dataset.name, name) for name in ("threshold", "degrees", "percent"))
+    known = {given.kind: given.value}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         kind = st.segmented_control(
             "Warmer than",
             list(THRESHOLDS),
-            default="percentile",
+            default=held(kind_key, given.kind),
             format_func=THRESHOLDS.__getitem__,
-            key=f"{dataset.name}/threshold",
+            key=kind_key,
             required=True,
             help=HELP["threshold"],
         )
         if kind == "temperature":
-            degrees = st.number_input(
-                "°C", -2.0, 40.0, typical, 0.5, format="%.1f", key=f"{dataset.name}/degrees", width=120
-            )
+            degrees = held(degrees_key, known.get("temperature", typical))
+            degrees = st.number_input("°C", -2.0, 40.0, degrees, 0.5, format="%.1f", key=degrees_key, width=120)
             return Threshold("temperature", degrees)
-        percent = st.number_input(
-            "Percentile", 1.0, 99.0, 90.0, 1.0, format="%g", key=f"{dataset.name}/percent", width=120
+        percent = held(percent_key, known.get("percentile", 90.0))
+        return Threshold(
+            "percentile",
+            st.number_input("Percentile", 1.0, 99.0, percent, 1.0, format="%g", key=percent_key, width=120),
         )
-        return Threshold("percentile", percent)
 
 
 THRESHOLDS = {"percentile": "Percentile of the season", "temperature": "Temperature"}

@@ -3,13 +3,17 @@
 import time
 import uuid
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-import numpy as np
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app.backend import Backend, Shown, arriving, complaint
 from app.link import request_from_query, request_to_query
+from app.look import Look, first_look, look_from_query, look_to_query
+from app.place import Place, coordinates_of, middle, place_at
 from app.summary import Summary
+from app.widgets import begin_anew
 from engine.datasets.base import OWN
 from engine.errors import EngineError, RequestError
 from engine.jobs import Job
@@ -26,10 +30,11 @@ def backend() -> Backend:
 
 @dataclass
 class Visit:
-    """One visitor: the request of every data set seen, the job under way, and the forecasts shown last.
+    """One visitor: the request and the look of every data set seen, the job under way, and the forecasts shown last.
 
     begun: data sets whose first forecast started by itself. arrived: members and leads shown of the run under way, and
-    when the page was last drawn for it.
+    when the page was last drawn for it. link: what was last written into the link. greeted: whether the
+    browser has drawn maps before.
     """
 
     dataset: str
@@ -39,19 +44,41 @@ class Visit:
     run: str | None = None
     running: ResolvedRequest | None = None
     shown: dict[str, Shown] = field(default_factory=dict)
-    cells: dict[str, int] = field(default_factory=dict)
+    looks: dict[str, Look] = field(default_factory=dict)
     begun: set[str] = field(default_factory=set)
     arrived: tuple[tuple[int, int], float] = ((0, 0), 0.0)
+    link: dict[str, str] = field(default_factory=dict)
+    greeted: bool = False
 
 
 def visit() -> Visit:
     """This visitor; at first, what the link says."""
     if "visit" not in st.session_state:
-        query = st.query_params.to_dict()
-        request, problems = request_from_query(query, backend().resolve, backend().first_request)
-        st.session_state["visit"] = Visit(request.dataset, {request.dataset: request}, problems)
+        st.session_state["visit"] = Visit("", {}, [])
+        follow_link()
     here: Visit = st.session_state["visit"]
     return here
+
+
+def follow_link() -> None:
+    """Turn to what the link says."""
+    here, query = visit(), st.query_params.to_dict()
+    request, problems = request_from_query(query, backend().resolve, backend().first_request)
+    look, more = look_from_query(query if query.get("dataset") == request.dataset else {}, request.dataset)
+    here.dataset, here.problems, here.link = request.dataset, problems + more, query
+    here.requests[request.dataset], here.looks[request.dataset] = request, look
+    st.session_state["dataset"] = request.dataset
+
+
+def follow_history() -> None:
+    """Turn to what the link says where a person went back or on in the browser's history.
+
+    No other run of the script trusts the link: it may be older than what the page was told since.
+    """
+    context = get_script_run_ctx()
+    if context is not None and context.is_history_navigation and st.query_params.to_dict() != visit().link:
+        begin_anew()
+        follow_link()
 
 
 def request_of(dataset: str) -> ResolvedRequest:
@@ -74,22 +101,42 @@ def starts_from_an_own_field(dataset: str) -> bool:
     return request is not None and str(request.init).startswith(OWN)
 
 
-def look_at(dataset: str) -> None:
+def turn_to(dataset: str) -> None:
     """Turn to a data set whose data are not there: there is nothing to keep but its name."""
     here = visit()
     here.dataset, here.problems = dataset, []
-    if st.query_params.to_dict() != {"dataset": dataset}:
-        st.query_params.from_dict({"dataset": dataset})
+    _write_link({"dataset": dataset})
 
 
 def keep(request: ResolvedRequest) -> None:
-    """Remember a request and write it into the link; a new one makes old complaints pointless."""
+    """Remember a request; a new one makes old complaints pointless."""
     here = visit()
     if request != here.requests.get(request.dataset) or request.dataset != here.dataset:
         here.problems = []
     here.dataset = request.dataset
     here.requests[request.dataset] = request
-    query = request_to_query(request, defaults(request.dataset), defaults(request.dataset, request.model))
+
+
+def look_of(dataset: str) -> Look:
+    """How this visitor looks at a data set."""
+    return visit().looks.get(dataset) or first_look(dataset)
+
+
+def change_look(dataset: str, **news: Any) -> Look:
+    """Look at a data set in another way."""
+    visit().looks[dataset] = replace(look_of(dataset), **news)
+    return visit().looks[dataset]
+
+
+def write_link(dataset: str) -> None:
+    """Write the request of a data set, and how it is looked at, into the link."""
+    request = visit().requests[dataset]
+    query = request_to_query(request, defaults(dataset), defaults(dataset, request.model))
+    _write_link(query | look_to_query(look_of(dataset), dataset))
+
+
+def _write_link(query: dict[str, str]) -> None:
+    visit().link = query
     if st.query_params.to_dict() != query:
         st.query_params.from_dict(query)
 
@@ -113,7 +160,7 @@ def _part(dataset: str) -> Shown | None:
     here = visit()
     if here.running is None or here.running.dataset != dataset:
         return None
-    job = look()
+    job = current_job()
     ensemble = None if job is None else arriving(job)
     if job is None or ensemble is None:
         return None
@@ -124,6 +171,16 @@ def _part(dataset: str) -> Shown | None:
         part = None
     here.arrived = shape, time.monotonic()
     return part
+
+
+def greet() -> None:
+    """The browser has drawn its first maps."""
+    visit().greeted = True
+
+
+def saw_maps() -> bool:
+    """Whether the browser has drawn maps: what draws the charts is large, and loading it would keep them waiting."""
+    return visit().greeted
 
 
 # -- the run ---------------------------------------------------------------------------------------------
@@ -150,7 +207,20 @@ def start(request: ResolvedRequest) -> None:
             here.problems = [str(error)]
 
 
-def look() -> Job | None:
+def show_stored(request: ResolvedRequest, patience: float) -> None:
+    """Take up a request of which all is stored, and wait a moment for it; does nothing where it is shown already."""
+    here = visit()
+    if here.problems or backend().finished.get(request) is not None:
+        return
+    start(request)
+    deadline = time.monotonic() + patience
+    while (job := current_job()) is not None and not job.finished and time.monotonic() < deadline:
+        time.sleep(0.01)
+    if job is not None and job.finished:
+        collect(job)
+
+
+def current_job() -> Job | None:
     """How this visitor's job stands; None where there is none."""
     here = visit()
     try:
@@ -187,12 +257,13 @@ def collect(job: Job) -> None:
 # -- the place looked at -----------------------------------------------------------------------------------
 
 
-def cell_of(summary: Summary) -> int:
-    """The cell whose fan chart is shown, an index into the flattened grid; at first a free one near the middle."""
-    cells, free = visit().cells, ~summary.solid
-    cell = cells.get(summary.dataset)
-    if cell is None or cell >= free.size or not free.flat[cell]:
-        rows, columns = np.indices(free.shape)
-        away = np.hypot(rows - free.shape[0] // 2, columns - free.shape[1] // 2)
-        cells[summary.dataset] = int(np.where(free, away, np.inf).argmin())
-    return cells[summary.dataset]
+def place_of(summary: Summary) -> Place:
+    """The place whose fan chart is shown; a free cell near the middle where none was chosen, or it is not free."""
+    look, counted = look_of(summary.dataset), summary.counted
+    found = place_at(look.at, summary.x, summary.y) if look.at else middle(counted)
+    return found if found.part(counted).any() else middle(counted)
+
+
+def look_at_place(summary: Summary, place: Place) -> None:
+    """Show the fan chart of another place."""
+    change_look(summary.dataset, at=coordinates_of(place, summary.x, summary.y))

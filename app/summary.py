@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
+from app.place import Place
 from app.variables import CLIMATOLOGY, Variable
-
-if TYPE_CHECKING:
-    from engine.datasets import Dataset
+from engine.datasets import Dataset, get_dataset
 
 CELLS_AT_ONCE = 4_000_000  # of all members; bounds the memory that derived members and scores take
 
@@ -65,14 +63,17 @@ class Ensemble:
         """Number of members."""
         return len(next(iter(self.members.values())))
 
-    def at(self, variable: Variable, row: int, column: int) -> np.ndarray:
-        """The variable at one cell in every member, (member, lead)."""
+    def at(self, variable: Variable, place: Place) -> np.ndarray:
+        """The variable at the cells of a place in every member, (member, lead, y, x)."""
         rows, columns = self.scored.shape
-        # derivatives need the neighbours, so a patch is cut around the cell
-        patch, i = _around(row, rows), min(row, 1)
-        across, j = _around(column, columns), min(column, 1)
+        # derivatives need the neighbours, so a patch is cut around the place
+        up, along = _around(place.rows, rows), _around(place.columns, columns)
         fields = {**self.members, **self.places, **self._known(slice(1, None))}
-        return variable.of({name: values[..., patch, across] for name, values in fields.items()})[..., i, j]
+        patch = variable.of({name: values[..., up, along] for name, values in fields.items()})
+        shifted = Place(
+            place.west - along.start, place.south - up.start, place.east - along.start, place.north - up.start
+        )
+        return shifted.part(patch)
 
     def area_mean(self, variable: Variable, weights: np.ndarray) -> np.ndarray:
         """The weighted sum of a variable over the scored cells in every member, (member, lead); weights (y, x)."""
@@ -146,6 +147,34 @@ class Summary:
             self.made[variable.name] = self.ensemble.maps_of(variable)
         return self.made[variable.name]
 
+    def members_at(self, variable: Variable, place: Place) -> np.ndarray | None:
+        """The variable at a place in every member, (member, lead); of a box its mean. None without members."""
+        return None if self.ensemble is None else self.mean_over(self.ensemble.at(variable, place), place)
+
+    def maps_at(self, fields: np.ndarray, place: Place) -> np.ndarray:
+        """Maps (frame, y, x) at a place at every lead, (lead,); of a box its mean."""
+        return self.mean_over(place.part(fields[1:]), place)
+
+    def mean_over(self, fields: np.ndarray, place: Place) -> np.ndarray:
+        """The mean of fields (…, y, x) of a place's cells: those that count, by their area, where they have a value."""
+        weights = np.ones((1, 1)) if place.is_cell else place.part(self.areas * self.counted)
+        known = np.isfinite(fields)
+        total = np.where(known, weights, 0.0).sum(axis=(-2, -1))
+        with np.errstate(invalid="ignore"):
+            mean: np.ndarray = (np.where(known, fields, 0.0) * weights).sum(axis=(-2, -1)) / total
+        return mean
+
+    @property
+    def counted(self) -> np.ndarray:
+        """The cells that count in a mean, bool (y, x)."""
+        return ~self.solid if self.ensemble is None else self.ensemble.scored
+
+    @property
+    def areas(self) -> np.ndarray:
+        """What a cell of every row counts for, (y, 1)."""
+        on_earth = get_dataset(self.dataset).calendar is not None
+        return np.cos(np.deg2rad(self.y))[:, None] if on_earth else np.ones((len(self.y), 1))
+
     @property
     def nbytes(self) -> int:
         """Memory that members and maps take, roughly."""
@@ -158,7 +187,7 @@ def summarise(
     result: xr.Dataset,
     truth: xr.Dataset,
     static: xr.Dataset,
-    dataset: "Dataset",
+    dataset: Dataset,
     background: xr.Dataset | None = None,
 ) -> Summary:
     """A forecast for the page.
@@ -194,7 +223,7 @@ def summarise(
     )
 
 
-def _times(result: xr.Dataset, dataset: "Dataset") -> tuple[float, np.ndarray]:
+def _times(result: xr.Dataset, dataset: Dataset) -> tuple[float, np.ndarray]:
     """Times of the initial condition and of every lead; dates become what the calendar counts."""
     init = result["init_time"].values
     if dataset.calendar is None:
@@ -213,7 +242,7 @@ def places(x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
     return {"x": along, "y": across}
 
 
-def solid_channel(dataset: "Dataset") -> str:
+def solid_channel(dataset: Dataset) -> str:
     """The static channel of the cells drawn grey: inside obstacles, land, or particles that are held."""
     return next(name for name in ("obstacle", "land", "fixed") if name in dataset.static_channels)
 
@@ -232,5 +261,5 @@ def score(members: np.ndarray, truth: np.ndarray) -> Scores:
     return Scores(crps, rmse, scores.spread(forecast, over="cell").values)
 
 
-def _around(index: int, size: int) -> slice:
-    return slice(max(0, index - 1), min(size, index + 2))
+def _around(part: slice, size: int) -> slice:
+    return slice(max(0, part.start - 1), min(size, part.stop + 1))

@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from app import wording
-from app.player import PANELS, PROBABILITY_PANELS, View, limits
+from app.player import View, limits_of, panels_of, table_of, units_of
 from engine.datasets import Dataset
 
 PROJECTIONS = {
@@ -49,7 +49,7 @@ def lead_control(view: View) -> int:
 
 def panel_control(view: View, frame: int) -> str:
     """Pick one of the player's maps; the truth and the error where the truth is known."""
-    titles = {name: title for name, title, _, _ in panels(view)}
+    titles = {panel.name: panel.title for panel in panels_of(view)}
     known = bool(np.isfinite(view.truth[frame][~view.solid]).any())
     names = [name for name in titles if known or name not in WITH_TRUTH]
     return st.selectbox("Panel", names, format_func=titles.__getitem__)
@@ -58,11 +58,6 @@ def panel_control(view: View, frame: int) -> str:
 def projection_control() -> str:
     """Pick a map projection."""
     return st.selectbox("Projection", list(PROJECTIONS), format_func=PROJECTIONS.__getitem__)
-
-
-def panels(view: View) -> tuple[tuple[str, str, str, tuple[str, ...]], ...]:
-    """The player's panels: name, title, note and what they are made of."""
-    return PANELS if view.margin is None else PROBABILITY_PANELS
 
 
 def words(view: View, frame: int) -> tuple[str, str]:
@@ -83,18 +78,15 @@ def field_of(view: View, panel: str, frame: int) -> np.ndarray:
 
 def draw(dataset: Dataset, view: View, panel: str, frame: int, projection: str | None, kind: str) -> bytes:
     """The map as a file; drawn when it is asked for. Colours have the limits of the page."""
-    from app.plots.static_map import Scale, plain_map, save, static_map  # cartopy and matplotlib take a second to load
+    from app.plots.static_map import plain_map, save, static_map  # cartopy and matplotlib take a second to load
 
-    scales: dict[str, Scale] = {"spread": "amp", "error": "balance", "margin": "balance"}
-    field_scale: Scale = "amp" if view.margin is not None else "balance" if view.diverging else "thermal"
-    title = next(title for name, title, _, _ in panels(view) if name == panel)
-    note = next(note for name, _, note, _ in panels(view) if name == panel)
+    shown = next(each for each in panels_of(view) if each.name == panel)
     lead, valid = words(view, frame)
     common: dict[str, Any] = {
-        "title": f"{view.title}\n{title}{f' ({note})' if note else ''}, lead {lead}, valid {valid}",
-        "units": view.margin_units if panel == "margin" else view.units,
-        "scale": scales.get(panel, field_scale),
-        "limits": limits(view)[panel],
+        "title": f"{view.title}\n{shown.title}{f' ({shown.note})' if shown.note else ''}, lead {lead}, valid {valid}",
+        "units": units_of(view, shown),
+        "scale": table_of(view, shown),
+        "limits": limits_of(view)[shown.group],
     }
     field = field_of(view, panel, frame)
     if projection is not None:

@@ -11,8 +11,21 @@ T = TypeVar("T")
 
 
 def key_of(given: ResolvedRequest, name: str) -> str:
-    """The key of a data set's widget."""
-    return f"{given.dataset}/{name}"
+    """The key of a widget of a request's data set."""
+    return key_in(given.dataset, name)
+
+
+def key_in(dataset: str, name: str) -> str:
+    """The key of a data set's widget; after a turn back in the browser's history, widgets are others."""
+    return f"{dataset}/{st.session_state.get(GENERATION, 0)}/{name}"
+
+
+GENERATION = "generation"
+
+
+def begin_anew() -> None:
+    """Forget what all widgets hold: those drawn from now on begin with what they are given."""
+    st.session_state[GENERATION] = st.session_state.get(GENERATION, 0) + 1
 
 
 def held(key: str, value: T) -> T:

@@ -1,5 +1,6 @@
 """Times, places and models as a person writes them."""
 
+import math
 import re
 
 from app.plain_text import plain
@@ -81,6 +82,17 @@ def longitude_title(degrees: float) -> str:
     if wrapped in (-180, 0):
         return f"{abs(wrapped):g}°"
     return f"{abs(round(wrapped, 6)):g}°{'E' if wrapped > 0 else 'W'}"
+
+
+def degree_ticks(low: float, high: float) -> list[float]:
+    """A handful of round degrees from one edge of a map to the other."""
+    step = next(step for step in DEGREES if (high - low) / step <= MOST_TICKS)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [round(step * index, 6) for index in range(first, last + 1)]
+
+
+DEGREES = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 90)
+MOST_TICKS = 6
 
 
 def model_title(name: str) -> str:

@@ -14,11 +14,10 @@ from app import downloads, own, session
 from app.notes import guarded
 from app.pages import forecast
 from app.plain_text import plain
-from app.player import degree_ticks
 from app.plots.preview import Preview, preview_map
 from app.summary import places, solid_channel
 from app.variables import pretty_units, variables_of
-from app.wording import latitude_title, longitude_title
+from app.wording import degree_ticks, latitude_title, longitude_title
 from engine.checkpoint import list_checkpoints
 from engine.coastlines import coastlines
 from engine.datasets import DATASETS, Dataset, get_dataset

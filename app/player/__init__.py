@@ -1,22 +1,27 @@
-"""Four animated maps side by side (mean, truth, spread, error) as one custom component."""
+"""One to four animated maps (mean, truth, spread, error) as one custom component.
+
+The scripts beside this file are one program: they are joined in the order of `_SCRIPTS` and share their names.
+"""
 
 import json
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import streamlit as st
 
+from app.look import Limits
+from app.place import Place, cell_place
 from app.player.colours import colour_table
-from app.wording import latitude_title, longitude_title
 
 _HERE = Path(__file__).parent
+_SCRIPTS = ("dom", "format", "field", "memory", "traces", "charts", "pointer", "map", "picture", "player")
+SCRIPT = "\n".join((_HERE / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS)
 _component = st.components.v2.component(
     "coldcast_player",
-    js=(_HERE / "player.js").read_text(encoding="utf-8"),
+    js=SCRIPT,
     css=(_HERE / "player.css").read_text(encoding="utf-8"),
 )
 
@@ -32,13 +37,16 @@ class View:
 
     mean, truth, spread: float32 (frame, y, x) in `units`, truth NaN where unknown; leads and valid: (frame,)
     in `time_units`; x and y: the grid's axes; solid: bool (y, x), obstacles or held particles. Particles
-    stand at mean_positions and truth_positions, (frame, 2, y, x). cell: the marked one, an index into the
-    flattened grid. labels: what the clock says of every frame, lead and valid time, where those are no plain numbers.
+    stand at mean_positions and truth_positions, (frame, 2, y, x). place: what is marked. limits: the ends of the
+    colours. labels: what the clock says of every frame, lead and valid time, where those are no plain numbers.
     coastlines: (point, 2) of longitude and latitude each, None unless the axes are degrees. margin: (frame, y, x) in
     margin_units; with it the field is a probability in percent, and this is the distance of the mean from the
-    threshold.
+    threshold. waits: whether Python waits to hear that the maps are drawn. can_trace: whether there are velocities;
+    velocities: those of mean and truth, (frame, y, x) in units of the axes per time unit, where paths of particles are
+    to be drawn.
     """
 
+    dataset: str
     kind: Literal["grid", "particles"]
     forecast: str
     variable: str
@@ -58,17 +66,86 @@ class View:
     mean_positions: np.ndarray | None = None
     truth_positions: np.ndarray | None = None
     springs: np.ndarray | None = None
-    cell: int = 0
+    place: Place = field(default_factory=lambda: cell_place(0, 0))
+    limits: Limits = field(default_factory=dict)
     labels: Sequence[tuple[str, str]] | None = None
     coastlines: Sequence[np.ndarray] | None = None
     margin: np.ndarray | None = None
     margin_units: str = ""
+    waits: bool = False
+    can_trace: bool = False
+    velocities: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
-def player(view: View, *, key: str) -> int | None:
-    """Show the maps; returns the cell last clicked, an index into the flattened grid, None before any click."""
-    picked = _component(key=key, data=encode(view), on_cell_change=lambda: None).get("cell")
-    return int(picked) if isinstance(picked, int) and 0 <= picked < view.solid.size else None
+@dataclass(frozen=True)
+class Answers:
+    """What becomes of what a person does on the maps: each is called before the script runs again.
+
+    drawn: the maps that waited for it are drawn; place: a cell or a box was chosen; limits: the ends of a group's
+    colours were changed; fit: the colours are to fit the forecast; traces: paths of particles are to be drawn, or no
+    longer.
+    """
+
+    drawn: Callable[[], None]
+    place: Callable[[Place], None]
+    limits: Callable[[str, tuple[float, float]], None]
+    fit: Callable[[], None]
+    traces: Callable[[bool], None]
+
+
+def player(view: View, answers: Answers, *, key: str) -> None:
+    """Show the maps."""
+
+    def told(name: str) -> Mapping[str, Any]:
+        return st.session_state[key].get(name) or {}
+
+    def on_place() -> None:
+        place = place_told(told("place"), view.solid.shape)
+        if place is not None:
+            answers.place(place)
+
+    def on_limits() -> None:
+        limits = limits_told(told("limits"))
+        if told("limits").get("fit"):
+            answers.fit()
+        elif limits is not None:
+            answers.limits(*limits)
+
+    def on_traces() -> None:
+        answers.traces(told("traces").get("on") is True)
+
+    _component(
+        key=key,
+        data=encode(view),
+        on_drawn_change=answers.drawn,
+        on_place_change=on_place,
+        on_limits_change=on_limits,
+        on_traces_change=on_traces,
+    )
+
+
+def place_told(message: Mapping[str, Any], shape: tuple[int, ...]) -> Place | None:
+    """The place that the browser names, None for anything that is none on a grid of this shape (y, x)."""
+    rows, columns = shape
+    cell, box = message.get("cell"), message.get("box")
+    if isinstance(cell, int) and 0 <= cell < rows * columns:
+        return cell_place(*divmod(cell, columns))
+    if isinstance(box, list) and len(box) == 4 and all(isinstance(end, int) for end in box):
+        west, south, east, north = box
+        if 0 <= west <= east < columns and 0 <= south <= north < rows:
+            return Place(west, south, east, north)
+    return None
+
+
+def limits_told(message: Mapping[str, Any]) -> tuple[str, tuple[float, float]] | None:
+    """The group and the ends of its colours that the browser names, None for anything else."""
+    group, limits = message.get("group"), message.get("limits")
+    if group not in GROUPS or not isinstance(limits, list) or len(limits) != 2:
+        return None
+    low, high = limits
+    if not all(isinstance(end, int | float) and np.isfinite(end) for end in limits) or low >= high:
+        return None
+    return group, (float(low), float(high))
 
 
 def encode(view: View) -> bytes:
@@ -88,8 +165,7 @@ def encode(view: View) -> bytes:
         blocks["springs"] = view.springs.astype(np.uint8)
     if view.coastlines is not None:
         blocks |= _coast_blocks(view, view.coastlines)
-    header = _header(view) | {"scales": {name: scale for name, (_, scale) in arrays.items()}}
-    return pack(header, blocks)
+    return pack(_header(view, {name: scale for name, (_, scale) in arrays.items()}), blocks)
 
 
 def _coast_blocks(view: View, lines: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
@@ -127,36 +203,40 @@ def quantise(values: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
     return codes.astype("<u2"), {"minimum": least, "quantum": quantum}
 
 
-def limits(view: View) -> dict[str, tuple[float, float]]:
-    """Colour limits, the same over all frames: mean and truth share the 2nd to 98th percentile of both.
+def limits_of(view: View) -> Limits:
+    """Ends of the colours by group: those that the view names, else those that fit it."""
+    return view.limits or fitted_limits(view)
 
-    Spread runs from 0 to its 98th percentile; error, and fields with a sign, are symmetric about 0; probabilities run
-    from 0 to 100 %. Solid cells and those without a value do not count.
+
+def fitted_limits(view: View) -> Limits:
+    """Ends of the colours that fit a forecast, the same over all frames; mean and truth share theirs.
+
+    They span the 2nd to 98th percentile; spread begins at 0; error, and fields with a sign, are symmetric about 0;
+    probabilities run from 0 to 100 %. Solid cells and those without a value do not count.
     """
     free = ~view.solid
-    error = (view.mean - view.truth)[:, free]
     if view.margin is not None:
-        whole = (0.0, 100.0)
-        margin = _symmetric(view.margin[:, free])
-        return {"mean": whole, "truth": whole, "margin": margin, "error": (-100.0, 100.0)}
+        return {"field": (0.0, 100.0), "margin": _symmetric(view.margin[:, free]), "error": (-100.0, 100.0)}
     both = np.concatenate([view.mean[:, free].ravel(), view.truth[:, free].ravel()])
-    field = _symmetric(both) if view.diverging else _between(both)
     return {
-        "mean": field,
-        "truth": field,
-        "spread": (0.0, _percentile(view.spread[:, free], 98)),
-        "error": _symmetric(error),
+        "field": _symmetric(both) if view.diverging else _between(both),
+        "spread": (0.0, _round(_percentile(view.spread[:, free], 98))),
+        "error": _symmetric((view.mean - view.truth)[:, free]),
     }
 
 
 def _between(values: np.ndarray) -> tuple[float, float]:
-    low, high = _percentile(values, 2, default=0.0), _percentile(values, 98)
+    low, high = _round(_percentile(values, 2, default=0.0)), _round(_percentile(values, 98))
     return (low, high) if high > low else (low, low + 1.0)
 
 
 def _symmetric(values: np.ndarray) -> tuple[float, float]:
-    size = _percentile(np.abs(values), 98)
+    size = _round(_percentile(np.abs(values), 98))
     return (-size, size)
+
+
+def _round(value: float) -> float:
+    return float(f"{value:.3g}")  # as the colour bar writes it
 
 
 def _percentile(values: np.ndarray, percent: float, default: float = 1.0) -> float:
@@ -170,66 +250,111 @@ def _fields(view: View) -> dict[str, np.ndarray]:
     for name, positions in (("mean", view.mean_positions), ("truth", view.truth_positions)):
         if positions is not None:
             fields |= {f"{name}_x": positions[:, 0], f"{name}_y": positions[:, 1]}
-    return fields
+    return fields | dict(view.velocities)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One map: its title and note, the arrays it shows (of two the difference), and the group of its colours."""
+
+    name: str
+    title: str
+    note: str
+    values: tuple[str, ...]
+    group: str
 
 
 PANELS = (
-    ("mean", "Mean", "of the members", ("mean",)),
-    ("truth", "Truth", "", ("truth",)),
-    ("spread", "Spread", "standard deviation", ("spread",)),
-    ("error", "Error", "mean − truth", ("mean", "truth")),
+    Panel("mean", "Mean", "of the members", ("mean",), "field"),
+    Panel("truth", "Truth", "", ("truth",), "field"),
+    Panel("spread", "Spread", "standard deviation", ("spread",), "spread"),
+    Panel("error", "Error", "mean − truth", ("mean", "truth"), "error"),
 )
 PROBABILITY_PANELS = (
-    ("mean", "Probability", "share of the members", ("mean",)),
-    ("truth", "Truth", "where it happened", ("truth",)),
-    ("margin", "Margin", "mean − threshold", ("margin",)),
-    ("error", "Error", "probability − truth", ("mean", "truth")),
+    Panel("mean", "Probability", "share of the members", ("mean",), "field"),
+    Panel("truth", "Truth", "where it happened", ("truth",), "field"),
+    Panel("margin", "Margin", "mean − threshold", ("margin",), "margin"),
+    Panel("error", "Error", "probability − truth", ("mean", "truth"), "error"),
 )
+GROUPS = ("field", "spread", "error", "margin")
+TABLES = {"spread": "amp", "error": "balance", "margin": "balance"}
 
 
-def _header(view: View) -> dict[str, Any]:
+def panels_of(view: View) -> tuple[Panel, ...]:
+    """The maps of a view."""
+    return PANELS if view.margin is None else PROBABILITY_PANELS
+
+
+def table_of(view: View, panel: Panel) -> str:
+    """The colour table of a map."""
+    return TABLES.get(panel.group, "amp" if view.margin is not None else "balance" if view.diverging else "thermal")
+
+
+def units_of(view: View, panel: Panel) -> str:
+    """The units of a map."""
+    return view.margin_units if panel.group == "margin" else view.units
+
+
+def _header(view: View, scales: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     on_earth = view.coastlines is not None
     x_edges, y_edges = _edges(view)
-    x_ticks, y_ticks = (
-        (degree_ticks(*x_edges), degree_ticks(*y_edges)) if on_earth else (_ticks(view.x), _ticks(view.y))
-    )
-    dx, dy = float(view.x[1] - view.x[0]), float(view.y[1] - view.y[0])
     narrowing = float(np.cos(np.deg2rad(np.mean(y_edges)))) if on_earth else 1.0
     length = f" in {view.length_units}" if view.length_units else ""
+    place, columns, limits = view.place, len(view.x), limits_of(view)
     return {
+        "dataset": view.dataset,
         "kind": view.kind,
         "forecast": view.forecast,
         "variable": view.variable,
         "title": view.title,
-        "units": view.units,
         "leads": _rounded(view.leads),
         "valid": _rounded(view.valid),
         "timeUnits": view.time_units,
         "seconds": min(LONGEST, max(SHORTEST, len(view.leads) / FRAMES_PER_SECOND)),
-        "nx": len(view.x),
+        "nx": columns,
         "ny": len(view.y),
         "x0": float(view.x[0]),
-        "dx": dx,
+        "dx": float(view.x[1] - view.x[0]),
         "y0": float(view.y[0]),
-        "dy": dy,
+        "dy": float(view.y[1] - view.y[0]),
         "x": x_edges,
         "y": y_edges,
         "aspect": narrowing * (x_edges[1] - x_edges[0]) / (y_edges[1] - y_edges[0]),
-        "xTicks": x_ticks,
-        "yTicks": y_ticks,
-        "xTickNames": [longitude_title(tick) if on_earth else f"{tick:g}" for tick in x_ticks],
-        "yTickNames": [latitude_title(tick) if on_earth else f"{tick:g}" for tick in y_ticks],
         "axesLabel": "" if on_earth else f"x, y{length}",
         "onEarth": on_earth,
         "solidName": "land" if on_earth else "obstacle",
         "labels": view.labels,
-        "cell": view.cell,
+        "place": {"cell": place.south * columns + place.west}
+        if place.is_cell
+        else {"box": [place.west, place.south, place.east, place.north]},
+        "waits": view.waits,
+        "canTrace": view.can_trace,
+        "hasTraces": bool(view.velocities),
+        "panels": [_panel(view, panel, scales, limits) for panel in panels_of(view)],
+        "scales": scales,
+    }
+
+
+def _panel(view: View, panel: Panel, scales: Mapping[str, Mapping[str, float]], limits: Limits) -> dict[str, Any]:
+    units, table = units_of(view, panel), table_of(view, panel)
+    quantum = max(scales[name]["quantum"] for name in panel.values)
+    return {
+        "id": panel.name,
+        "title": panel.title,
+        "note": panel.note,
+        "group": panel.group,
+        "limits": limits[panel.group],
+        "lut": table,
+        "symmetric": table == "balance",
+        "units": units,
         "legendNote": (
-            "Colours span the 2nd to 98th percentile over all lead times; values beyond take the end colours."
-            if view.margin is None
-            else "Colours span all probabilities; the margin's the 2nd to 98th percentile over all lead times."
+            "The ends of the colours are the same at all lead times: write others to change them. Values on the "
+            f"screen are rounded to steps of {quantum:.1g} {units}".strip()
+            + "; charts and files have them in full."
         ),
-        "panels": _panels(view),
+        "values": panel.values,
+        "positions": ("truth_x", "truth_y") if panel.name == "truth" else ("mean_x", "mean_y"),
+        "traced": panel.name if f"{panel.name}_u" in view.velocities else "",
     }
 
 
@@ -241,45 +366,6 @@ def _edges(view: View) -> tuple[list[float], list[float]]:
         return [float(axis[0] - margin * (axis[1] - axis[0])), float(axis[-1] + margin * (axis[-1] - axis[-2]))]
 
     return ends(view.x), ends(view.y)
-
-
-def _panels(view: View) -> list[dict[str, Any]]:
-    bounds = limits(view)
-    tables = {"spread": "amp", "error": "balance", "margin": "balance"}
-    field_table = "amp" if view.margin is not None else "balance" if view.diverging else "thermal"
-    return [
-        {
-            "id": name,
-            "title": title,
-            "note": note,
-            "limits": bounds[name],
-            "lut": tables.get(name, field_table),
-            "units": view.margin_units if name == "margin" else view.units,
-            "values": values,
-            "positions": ("truth_x", "truth_y") if name == "truth" else ("mean_x", "mean_y"),
-        }
-        for name, title, note, values in (PANELS if view.margin is None else PROBABILITY_PANELS)
-    ]
-
-
-def degree_ticks(low: float, high: float) -> list[float]:
-    """A handful of round degrees from one edge of a map to the other."""
-    step = next(step for step in DEGREES if (high - low) / step <= MOST_TICKS)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [round(step * index, 6) for index in range(first, last + 1)]
-
-
-DEGREES = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 90)
-MOST_TICKS = 6
-
-
-def _ticks(axis: np.ndarray) -> list[float]:
-    """A handful of round numbers along an axis, its first and last among them where they are round."""
-    span = float(axis[-1] - axis[0])
-    power = 10.0 ** np.floor(np.log10(span / 5))
-    step = next(power * factor for factor in (1, 2, 5, 10) if span / (power * factor) <= 5)
-    count = int(np.floor(span / step + 1e-9))
-    return [round(float(axis[0]) + step * index, 6) for index in range(count + 1)]
 
 
 def _rounded(values: np.ndarray) -> list[float]:

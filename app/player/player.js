@@ -1,92 +1,105 @@
-// Four synchronised maps on canvases. The data are one block of bytes, written by app/player/__init__.py:
-// uint32 length of the header, the header as JSON, padding to 4 bytes, then the arrays the header names.
+// One to four synchronised maps: time, the part of the map that is shown, and the place that is marked are one for all.
 
-const MISSING = 65535; // the code of "no value"
-const SOLID = [139, 148, 155]; // obstacles and held particles
 const SPEEDS = [0.25, 0.5, 1, 2, 4];
+const DEEPEST = 0.02; // of the map's width: as far as one can zoom in
+const ZOOM = 1.5; // of one press
 const ICONS = {
   play: "M4 2l10 6-10 6z",
   pause: "M4 2h3v12H4zM9 2h3v12H9z",
   back: "M12 2L4 8l8 6zM3 2h2v12H3z",
   next: "M4 2l8 6-8 6zM11 2h2v12h-2z",
   loop: "M3 8a5 5 0 0 1 8.6-3.5H9.5V6H14V1.5h-1.5v1.9A6.5 6.5 0 1 0 14.4 9h-1.5A5 5 0 1 1 3 8z",
+  closer: "M7 3h2v4h4v2H9v4H7V9H3V7h4z",
+  wider: "M3 7h10v2H3z",
+  whole: "M2 2h5v2H4v3H2zM9 2h5v5h-2V4H9zM2 9h2v3h3v2H2zM12 9h2v5H9v-2h3z",
+  move: "M8 1l2.5 3H9v3h3V5.5L15 8l-3 2.5V9H9v3h1.5L8 15l-2.5-3H7V9H4v1.5L1 8l3-2.5V7h3V4H5.5z",
+  colours: "M2 3h12v2.5H2zM2 6.8h12v2.5H2zM2 10.5h12V13H2z",
+  traces: "M1 5c3-3 5 3 8 0s4-1 6-2v2c-2 1-3-1-6 2s-5-3-8 0zM1 11c3-3 5 3 8 0s4-1 6-2v2c-2 1-3-1-6 2s-5-3-8 0z",
+  picture: "M7 2h2v6h3l-4 4-4-4h3zM2 12h2v1.5h8V12h2v3H2z",
+  link: "M6.5 5H4a3 3 0 0 0 0 6h2.5V9.5H4a1.5 1.5 0 0 1 0-3h2.5zM9.5 5H12a3 3 0 0 1 0 6H9.5V9.5H12a1.5 1.5 0 0 0 0-3H9.5zM5 7.3h6v1.4H5z",
+  help: "M8 1a7 7 0 1 0 0 14A7 7 0 0 0 8 1zm0 2.8c1.7 0 2.7 1 2.7 2.3 0 1.8-1.9 1.8-1.9 3.2H7.2c0-2.2 1.8-2.1 1.8-3.2 0-.5-.4-.8-1-.8s-1.1.4-1.2 1.1l-1.6-.3C5.5 4.6 6.5 3.8 8 3.8zM7.1 10.3h1.8V12H7.1z",
 };
+const KEYS = [
+  ["Space", "play or pause"],
+  ["← →", "one lead back or on"],
+  ["[ ]", "slower or faster"],
+  ["+ − 0", "closer, wider, the whole map"],
+  ["c", "colours: fixed for all leads, or fitted to each map and lead"],
+  ["s", "save a picture of the maps"],
+  ["click", "the curves of a place"],
+  ["drag", "the curves of a box"],
+  ["Shift + drag", "move a map that is zoomed in"],
+  ["Ctrl + wheel", "zoom; on a touch screen with two fingers"],
+];
 
 const players = new WeakMap();
 
-export default function ({ data, parentElement, setStateValue }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   let player = players.get(parentElement);
   if (!player) {
     player = new Player(parentElement);
     players.set(parentElement, player);
   }
-  player.onPick = (cell) => setStateValue("cell", cell);
+  player.tell = setTriggerValue;
   player.show(decode(data));
   return () => player.rest();
 }
-
-function decode(bytes) {
-  const buffer = bytes.slice().buffer; // its own buffer, so that typed views are aligned
-  const length = new DataView(buffer).getUint32(0, true);
-  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
-  const start = Math.ceil((4 + length) / 4) * 4;
-  const arrays = {};
-  for (const [name, { offset, count, type }] of Object.entries(header.arrays)) {
-    arrays[name] = new { u1: Uint8Array, u2: Uint16Array, u4: Uint32Array }[type](buffer, start + offset, count);
-  }
-  return { ...header, arrays };
-}
-
-const element = (tag, className, parent, text) => {
-  const node = document.createElement(tag);
-  node.className = className;
-  if (text !== undefined) node.textContent = text;
-  if (parent) parent.append(node);
-  return node;
-};
-
-const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
 class Player {
   constructor(parent) {
     this.root = element("div", "player", parent);
     this.root.tabIndex = 0;
     this.root.setAttribute("role", "group");
-    this.root.setAttribute("aria-label", "Animated maps: space plays, arrow keys step");
+    this.root.setAttribute("aria-label", "Animated maps: space plays, arrow keys step, ? lists all keys");
     this.maps = element("div", "maps", this.root);
-    this.position = 0; // in frames, fractional while playing
-    this.speed = 1;
-    this.loop = true;
-    this.playing = false;
+    this.drawn = 0;
+    this.charts = new Charts((frame) => this.halt(frame));
     this.buildBar();
-    this.root.addEventListener("keydown", (event) => this.onKey(event));
     this.resizes = new ResizeObserver(() => this.layout());
+    this.listeners = [
+      [document, "keydown", (event) => this.onKey(event)],
+      [window.navigation, "currententrychange", () => this.writeLink()], // Streamlit wrote the link and dropped our part
+    ].filter(([target]) => target);
   }
 
   buildBar() {
     const bar = element("div", "bar", this.root);
-    this.back = this.button(bar, "back", "One frame back (←)", () => this.step(-1));
+    this.button(bar, "back", "One frame back (←)", () => this.step(-1));
     this.toggle = this.button(bar, "play", "Play (space)", () => this.setPlaying(!this.playing));
-    this.toggle.classList.add("play");
-    this.next = this.button(bar, "next", "One frame on (→)", () => this.step(1));
+    this.button(bar, "next", "One frame on (→)", () => this.step(1));
     this.rate = element("select", "speed", bar);
-    this.rate.title = "Speed of the animation";
+    this.rate.title = "Speed of the animation ([ and ])";
     this.rate.setAttribute("aria-label", "Speed of the animation");
-    for (const speed of SPEEDS) this.rate.append(new Option(`${speed}×`, speed, speed === 1, speed === 1));
-    this.rate.addEventListener("change", () => (this.speed = Number(this.rate.value)));
-    this.again = this.button(bar, "loop", "Repeat", () => {
-      this.loop = !this.loop;
-      this.again.setAttribute("aria-pressed", this.loop);
-    });
-    this.again.setAttribute("aria-pressed", this.loop);
+    for (const speed of SPEEDS) this.rate.append(new Option(`${speed}×`, speed));
+    this.rate.addEventListener("change", () => this.remember({ speed: Number(this.rate.value) }));
+    this.again = this.button(bar, "loop", "Repeat", () => this.remember({ loop: !this.known.loop }));
     this.scrub = element("input", "scrub", bar);
     this.scrub.type = "range";
     this.scrub.setAttribute("aria-label", "Lead time");
-    this.scrub.addEventListener("input", () => {
-      this.setPlaying(false);
-      this.seek(Number(this.scrub.value));
-    });
+    this.scrub.addEventListener("input", () => this.halt(Number(this.scrub.value)));
+    this.scrub.addEventListener("change", () => this.settle());
     this.clock = element("div", "clock", bar);
+    this.buildTools(element("div", "tools", bar));
+    this.help = element("dl", "keys", this.root);
+    this.help.hidden = true;
+    for (const [key, words] of KEYS) {
+      element("dt", "", this.help, key);
+      element("dd", "", this.help, words);
+    }
+    this.said = element("div", "said", this.root);
+    this.said.setAttribute("aria-live", "polite");
+  }
+
+  buildTools(tools) {
+    this.button(tools, "closer", "Zoom in (+)", () => this.zoomBy(1 / ZOOM));
+    this.button(tools, "wider", "Zoom out (−)", () => this.zoomBy(ZOOM));
+    this.whole = this.button(tools, "whole", "The whole map (0)", () => this.showWhole());
+    this.mover = this.button(tools, "move", "Move the map by dragging (or Shift + drag)", () => this.toggleMoves());
+    this.fitter = this.button(tools, "colours", "Colours fitted to each map and lead (c)", () => this.toggleColours());
+    this.tracer = this.button(tools, "traces", "Paths of drifting particles", () => this.toggleTraces());
+    this.button(tools, "picture", "Save a picture of the maps (s)", () => savePicture(this));
+    this.button(tools, "link", "Copy the link to this view", () => this.copyLink());
+    this.helper = this.button(tools, "help", "Keys (?)", () => this.toggleHelp());
   }
 
   button(bar, icon, title, action) {
@@ -99,56 +112,86 @@ class Player {
     return button;
   }
 
-  // A new block of data: the same forecast (another variable) keeps the time, a new one starts over.
+  // -- new data ------------------------------------------------------------------------------------------
+
+  // Another forecast, more members or another variable: time, viewport and speed stay as they were.
   show(view) {
-    const fresh = !this.view || this.view.forecast !== view.forecast;
+    const isOther = this.view?.dataset !== view.dataset;
     this.view = view;
-    this.nearestSea = view.onEarth ? nearestFree(view) : null;
-    this.buildPanels();
-    this.scrub.min = 0;
-    this.scrub.max = view.leads.length - 1;
-    this.scrub.step = 1;
-    this.resizes.observe(this.root);
+    this.known = recall(view);
     const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
-    if (fresh) {
-      this.position = calm ? view.leads.length - 1 : 0;
-      this.playing = !calm;
-    }
+    if (isOther) this.pick(view, calm);
+    this.position = clamp(this.position, 0, view.leads.length - 1);
+    this.place = view.place;
+    this.dragged = null;
+    this.nearest = view.kind === "grid" ? nearestFree(view) : null;
+    this.traces = view.hasTraces ? new Traces(view) : null;
+    this.listen();
+    this.buildMaps();
+    this.scrub.max = view.leads.length - 1;
+    this.tracer.hidden = !view.canTrace;
+    this.remember({});
     this.layout();
     this.setPlaying(this.playing);
   }
 
-  rest() {
-    cancelAnimationFrame(this.pending);
-    this.pending = 0;
-    this.resizes.disconnect();
+  // Begin where this data set was left, or at its start.
+  pick(view, calm) {
+    this.position = this.known.position ?? (calm ? view.leads.length - 1 : 0);
+    this.playing = this.known.playing ?? !calm;
+    this.viewport = this.known.viewport ?? { x: [...view.x], y: [...view.y] };
+    this.known = Object.assign(this.known, { speed: this.known.speed ?? 1, loop: this.known.loop ?? true });
   }
 
-  buildPanels() {
+  listen() {
+    this.resizes.observe(this.root);
+    for (const [target, event, action] of this.listeners) target.addEventListener(event, action);
+  }
+
+  rest() {
+    cancelAnimationFrame(this.pending);
+    this.resizes.disconnect();
+    for (const [target, event, action] of this.listeners) target.removeEventListener(event, action);
+  }
+
+  buildMaps() {
     this.maps.replaceChildren();
-    this.panels = this.view.panels.map((panel) => new Panel(this, panel));
-    this.picked = this.view.cell;
+    const { maps } = this.known;
+    const shown = this.view.panels.filter((panel) => !maps || maps.includes(panel.id));
+    const panels = shown.length ? shown : this.view.panels;
+    this.panels = panels.map((panel) => new FieldMap(this, panel));
+    const isSolo = panels.length < this.view.panels.length;
+    for (const panel of this.panels) panel.name.title = isSolo ? "Show all maps" : "Show this map alone";
+  }
+
+  remember(news) {
+    Object.assign(this.known, news);
+    const { speed, loop, ownColours } = this.known;
+    this.rate.value = speed;
+    this.again.setAttribute("aria-pressed", loop);
+    this.fitter.setAttribute("aria-pressed", Boolean(ownColours));
+    this.tracer.setAttribute("aria-pressed", Boolean(this.traces));
+    this.mover.setAttribute("aria-pressed", Boolean(this.moves));
   }
 
   layout() {
     const width = this.root.clientWidth;
     if (!width || !this.view) return;
-    const wide = this.view.aspect > 2;
-    const columns = wide ? (width < 720 ? 1 : 2) : width < 340 ? 1 : width < 880 ? 2 : 4;
-    this.root.style.setProperty("--columns", columns);
+    const { aspect } = this.view;
+    const count = this.panels.length;
+    const columns = aspect > 1.6 ? (width < 720 ? 1 : 2) : width < 340 ? 1 : width < 880 ? 2 : 4;
+    this.root.style.setProperty("--columns", Math.min(columns, count));
+    // one map alone is no higher than the window
+    const tallest = 0.7 * window.innerHeight * aspect;
+    this.maps.style.maxWidth = count === 1 ? `${Math.max(280, Math.min(width, tallest))}px` : "";
     for (const panel of this.panels) panel.resize();
-    this.draw();
+    this.showPart();
   }
+
+  // -- time ----------------------------------------------------------------------------------------------
 
   get frame() {
     return clamp(Math.floor(this.position + 1e-9), 0, this.view.leads.length - 1);
-  }
-
-  // An array's physical value: minimum + quantum × code.
-  read(name, frame, cell) {
-    const { arrays, scales, nx, ny } = this.view;
-    const code = arrays[name][frame * nx * ny + cell];
-    return code === MISSING ? NaN : scales[name].minimum + scales[name].quantum * code;
   }
 
   seek(position) {
@@ -156,18 +199,29 @@ class Player {
     this.draw();
   }
 
-  step(by) {
+  // Stop at a frame.
+  halt(frame) {
     this.setPlaying(false);
-    this.seek(this.frame + by);
+    this.seek(frame);
+    this.settleSoon();
+  }
+
+  step(by) {
+    this.halt(this.frame + by);
   }
 
   setPlaying(playing) {
+    if (this.playing && !playing) this.position = this.frame;
     this.playing = playing;
     setIcon(this.toggle, playing ? "pause" : "play");
     this.toggle.title = playing ? "Pause (space)" : "Play (space)";
     this.toggle.setAttribute("aria-label", this.toggle.title);
     cancelAnimationFrame(this.pending);
-    if (!playing) return;
+    this.settleSoon();
+    if (!playing) {
+      this.draw();
+      return;
+    }
     if (this.position >= this.view.leads.length - 1) this.position = 0;
     this.before = undefined;
     this.pending = requestAnimationFrame((now) => this.tick(now));
@@ -177,43 +231,88 @@ class Player {
     const count = this.view.leads.length;
     const elapsed = this.before === undefined ? 0 : Math.min(250, now - this.before) / 1000;
     this.before = now;
-    const shown = this.frame;
-    this.position += (elapsed * this.speed * count) / this.view.seconds;
+    this.position += (elapsed * this.known.speed * count) / this.view.seconds;
     if (this.position >= count) {
-      if (!this.loop) {
-        this.seek(count - 1);
-        this.setPlaying(false);
+      if (!this.known.loop) {
+        this.halt(count - 1);
         return;
       }
       this.position %= count;
     }
-    if (this.frame !== shown || !elapsed) this.draw();
+    this.draw();
     this.pending = requestAnimationFrame((later) => this.tick(later));
   }
 
-  onKey(event) {
-    const onControl = ["SELECT", "INPUT"].includes(event.target.tagName);
-    const onButton = event.target.tagName === "BUTTON";
-    if (event.key === " " && !onButton) this.setPlaying(!this.playing);
-    else if (event.key === "ArrowLeft" && !onControl) this.step(-1);
-    else if (event.key === "ArrowRight" && !onControl) this.step(1);
-    else return;
-    event.preventDefault();
+  changeSpeed(by) {
+    const at = clamp(SPEEDS.indexOf(this.known.speed) + by, 0, SPEEDS.length - 1);
+    this.remember({ speed: SPEEDS[at] });
   }
+
+  onKey(event) {
+    const target = event.composedPath()[0];
+    const isOurs = event.composedPath().includes(this.root);
+    if ((!isOurs && target !== document.body) || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (target.tagName === "INPUT" && target !== this.scrub) return;
+    const action = this.actionOf(event.key, target);
+    if (!action) return;
+    action();
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  actionOf(key, target) {
+    const actions = {
+      "[": () => this.changeSpeed(-1),
+      "]": () => this.changeSpeed(1),
+      "+": () => this.zoomBy(1 / ZOOM),
+      "-": () => this.zoomBy(ZOOM),
+      0: () => this.showWhole(),
+      c: () => this.toggleColours(),
+      s: () => savePicture(this),
+      "?": () => this.toggleHelp(),
+    };
+    if (target.tagName !== "BUTTON") actions[" "] = () => this.setPlaying(!this.playing);
+    if (!["SELECT", "INPUT"].includes(target.tagName)) {
+      actions.ArrowLeft = () => this.step(-1);
+      actions.ArrowRight = () => this.step(1);
+    }
+    return actions[key];
+  }
+
+  // -- drawing -------------------------------------------------------------------------------------------
 
   draw() {
     const { leads, forecast, variable, onEarth, arrays } = this.view;
-    const frame = this.frame;
+    const moment = new Moment(this.view, this.position, this.playing);
+    this.moment = moment;
     for (const panel of this.panels) {
-      panel.draw(frame);
-      panel.pinAt(this.picked, frame);
+      panel.draw(moment);
+      panel.mark(this.place, moment);
+      if (this.dragged) panel.outline(...this.dragged);
     }
-    this.scrub.value = frame;
-    const [lead, last, at] = this.clockText(frame);
-    this.clock.replaceChildren("lead ", element("b", "", null, lead), ` / ${last}${at}`);
-    this.scrub.setAttribute("aria-valuetext", `lead ${lead}${at}`);
+    this.charts.move(this.position);
     const coastlines = onEarth ? arrays.coastStarts.length - 1 : 0;
-    Object.assign(this.root.dataset, { frame, frames: leads.length, forecast, variable, coastlines });
+    const shown = { frame: moment.frame, frames: leads.length, forecast, variable, coastlines };
+    Object.assign(this.root.dataset, shown, { playing: this.playing, drawn: ++this.drawn });
+    if (this.drawn < 3) performance.mark(`coldcast:frame-${this.drawn}`);
+    if (this.view.waits && (this.drawn > 1 || !this.playing)) this.greet();
+    this.showWords(moment);
+  }
+
+  // Maps are on the screen: Python may send the charts.
+  greet() {
+    this.view.waits = false;
+    setTimeout(() => this.tell("drawn", true));
+  }
+
+  showWords({ frame }) {
+    const [lead, last, at] = this.clockText(frame);
+    if (this.clockShown !== lead + last + at) {
+      this.clock.replaceChildren("lead ", element("b", "", null, lead), ` / ${last}${at}`);
+      this.scrub.value = frame;
+      this.scrub.setAttribute("aria-valuetext", `lead ${lead}${at}`);
+      this.clockShown = lead + last + at;
+    }
     this.showValues();
   }
 
@@ -231,342 +330,186 @@ class Player {
   }
 
   showValues() {
-    for (const panel of this.panels) panel.showValue(this.point, this.frame);
+    for (const panel of this.panels) {
+      panel.showValue(this.point, this.moment);
+      panel.showLimits();
+    }
   }
 
-  // A click chooses a cell for the charts below; obstacles and held particles have nothing to tell.
-  pick(cell) {
-    if (cell < 0 || this.view.arrays.solid[cell]) return;
-    this.picked = cell;
+  // -- the part of the map -------------------------------------------------------------------------------
+
+  get isWhole() {
+    const { view, viewport } = this;
+    return viewport.x[1] - viewport.x[0] > 0.999 * (view.x[1] - view.x[0]);
+  }
+
+  // Make the shown part `factor` times as wide about a point; never wider than the map.
+  zoom(factor, { x, y }) {
+    const { view, viewport } = this;
+    const whole = view.x[1] - view.x[0];
+    const width = viewport.x[1] - viewport.x[0];
+    const scale = clamp(width * factor, DEEPEST * whole, whole) / width;
+    viewport.x = viewport.x.map((side) => x + scale * (side - x));
+    viewport.y = viewport.y.map((side) => y + scale * (side - y));
+    this.pan(0, 0);
+  }
+
+  zoomBy(factor) {
+    const { x, y } = this.viewport;
+    this.zoom(factor, { x: (x[0] + x[1]) / 2, y: (y[0] + y[1]) / 2 });
+    this.settle();
+  }
+
+  showWhole() {
+    this.viewport = { x: [...this.view.x], y: [...this.view.y] };
+    this.showPart();
+    this.settle();
+  }
+
+  // Move the shown part, within the map.
+  pan(dx, dy) {
+    for (const [axis, by] of [["x", dx], ["y", dy]]) {
+      const [low, high] = this.viewport[axis];
+      const [first, last] = this.view[axis];
+      const shift = clamp(by, first - low, Math.max(first - low, last - high));
+      this.viewport[axis] = [low + shift, high + shift];
+    }
+    this.showPart();
+  }
+
+  showPart() {
+    const { x, y } = this.viewport;
+    const { onEarth, aspect } = this.view;
+    this.xTicks = ticksBetween(...x, onEarth ? 6 : 5, onEarth);
+    this.yTicks = ticksBetween(...y, onEarth ? 6 : aspect > 3 ? 3 : 5, onEarth);
+    for (const panel of this.panels) panel.showTicks();
+    this.whole.disabled = this.isWhole;
     this.draw();
-    this.onPick(cell);
-  }
-}
-
-// One map: the field of a grid, or particles joined by springs.
-class Panel {
-  constructor(player, { id, title, note, limits, lut, units, values, positions }) {
-    Object.assign(this, { player, id, limits, lut, units, values, positions });
-    const { view } = player;
-    const map = element("section", "map", player.maps);
-    map.dataset.map = id;
-    const head = element("div", "map-head", map);
-    element("span", "map-title", head, title);
-    element("span", "map-note", head, note);
-    this.value = element("span", "map-value", head);
-    this.frameNode = element("div", `map-frame ${view.kind}`, map);
-    this.frameNode.style.aspectRatio = `${view.aspect}`;
-    this.canvas = element("canvas", "field", this.frameNode);
-    this.canvas.setAttribute("role", "img");
-    this.canvas.setAttribute("aria-label", `${title}: ${note}`);
-    this.context = this.canvas.getContext("2d");
-    this.across = element("div", "hair across", this.frameNode);
-    this.along = element("div", "hair along", this.frameNode);
-    this.pin = element("div", "pin", this.frameNode);
-    this.empty = element("div", "empty", this.frameNode, "no truth here");
-    this.addTicks(view);
-    this.addLegend(map, view);
-    this.frameNode.addEventListener("pointermove", (event) => player.hover(this.toPoint(event)));
-    this.frameNode.addEventListener("pointerleave", () => player.hover(null));
-    this.frameNode.addEventListener("click", (event) => {
-      player.pick(this.cellAt(this.toPoint(event), player.frame));
-    });
-    if (view.kind === "grid") {
-      this.image = new ImageData(view.nx, view.ny);
-      this.small = new OffscreenCanvas(view.nx, view.ny);
-    }
   }
 
-  addTicks({ x, y, xTicks, yTicks, xTickNames, yTickNames, axesLabel }) {
-    for (const [index, value] of xTicks.entries()) {
-      const share = (value - x[0]) / (x[1] - x[0]);
-      // on a narrow map the last ticks would run into the axes' name at the right end
-      const late = axesLabel && share > 0.75 ? "tick x late" : "tick x";
-      const tick = element("span", late, this.frameNode, xTickNames[index]);
-      tick.style.left = `${100 * share}%`;
-    }
-    for (const [index, value] of yTicks.entries()) {
-      const tick = element("span", "tick y", this.frameNode, yTickNames[index]);
-      tick.style.bottom = `${(100 * (value - y[0])) / (y[1] - y[0])}%`;
-    }
-    element("span", "tick x name", this.frameNode, axesLabel);
+  // -- the place looked at -------------------------------------------------------------------------------
+
+  gridCell(px, py) {
+    const { x0, dx, y0, dy, nx, ny } = this.view;
+    const column = clamp(Math.round((px - x0) / dx), 0, nx - 1);
+    const row = clamp(Math.round((py - y0) / dy), 0, ny - 1);
+    return row * nx + column;
   }
 
-  addLegend(map, view) {
-    const legend = element("div", "legend", map);
-    element("span", "", legend, formatValue(this.limits[0]));
-    const strip = element("canvas", "", legend);
-    [strip.width, strip.height] = [256, 1];
-    const image = new ImageData(256, 1);
-    const lut = view.arrays[this.lut];
-    for (let i = 0; i < 256; i++) image.data.set([lut[3 * i], lut[3 * i + 1], lut[3 * i + 2], 255], 4 * i);
-    strip.getContext("2d").putImageData(image, 0, 0);
-    element("span", "", legend, `${formatValue(this.limits[1])} ${this.units}`.trim());
-    legend.title = view.legendNote;
-  }
-
-  resize() {
-    const scale = window.devicePixelRatio || 1;
-    const width = Math.max(1, Math.round(this.frameNode.clientWidth * scale));
-    const height = Math.max(1, Math.round(this.frameNode.clientHeight * scale));
-    if (this.canvas.width !== width) this.canvas.width = width;
-    if (this.canvas.height !== height) this.canvas.height = height;
-  }
-
-  // The physical value at a cell of a frame, NaN where there is none.
-  at(frame, cell) {
-    const [first, second] = this.values;
-    const value = this.player.read(first, frame, cell);
-    return second ? value - this.player.read(second, frame, cell) : value;
-  }
-
-  // Where the colour of a value starts in the table of 256 × 3 bytes.
-  colourAt(value) {
-    const [low, high] = this.limits;
-    return 3 * clamp(Math.round((255 * (value - low)) / (high - low)), 0, 255);
-  }
-
-  draw(frame) {
-    this.missing = !this.hasValues(frame);
-    this.empty.style.display = this.missing ? "flex" : "none";
-    this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
-    if (this.missing) return;
-    const { kind, onEarth } = this.player.view;
-    if (kind !== "grid") this.drawParticles(frame);
-    else if (onEarth) this.drawEarth(frame);
-    else this.drawGrid(frame);
-  }
-
-  hasValues(frame) {
-    const { nx, ny } = this.player.view;
-    for (let cell = 0; cell < nx * ny; cell++) if (!Number.isNaN(this.at(frame, cell))) return true;
-    return false;
-  }
-
-  drawGrid(frame) {
-    const { solid } = this.player.view.arrays;
-    this.fillImage((cell) => (solid[cell] ? SOLID : this.colourOf(this.at(frame, cell))));
-    this.drawImage(true);
-  }
-
-  // Sea in smooth colours, land in sharp cells over it, then the graticule and the coastlines.
-  drawEarth(frame) {
-    const { solid } = this.player.view.arrays;
-    const { nearestSea } = this.player;
-    this.fillImage((cell) => this.colourOf(this.at(frame, nearestSea[cell])));
-    this.drawImage(true);
-    this.fillImage((cell) => (solid[cell] ? SOLID : null));
-    this.drawImage(false);
-    this.drawGraticule();
-    this.drawCoastlines();
-  }
-
-  // The colour of a value, null where there is none.
-  colourOf(value) {
-    if (Number.isNaN(value)) return null;
-    const colour = this.colourAt(value);
-    return this.player.view.arrays[this.lut].subarray(colour, colour + 3);
-  }
-
-  fillImage(colourOf) {
-    const { nx, ny } = this.player.view;
-    const pixels = this.image.data;
-    for (let row = 0; row < ny; row++) {
-      for (let column = 0; column < nx; column++) {
-        const pixel = 4 * ((ny - 1 - row) * nx + column); // the first row lies at the bottom
-        const colour = colourOf(row * nx + column);
-        for (let band = 0; colour && band < 3; band++) pixels[pixel + band] = colour[band];
-        pixels[pixel + 3] = colour ? 255 : 0;
+  *cellsInBox([c0, r0, c1, r1]) {
+    for (let row = r0; row <= r1; row++) {
+      for (let column = c0; column <= c1; column++) {
+        const cell = row * this.view.nx + column;
+        if (!this.view.arrays.solid[cell]) yield cell;
       }
     }
   }
 
-  drawImage(smooth) {
-    this.small.getContext("2d").putImageData(this.image, 0, 0);
-    this.context.imageSmoothingEnabled = smooth;
-    this.context.imageSmoothingQuality = "high";
-    this.context.drawImage(this.small, 0, 0, this.canvas.width, this.canvas.height);
+  // On Earth, cells count by their area.
+  weightOf(cell) {
+    const { onEarth, y0, dy, nx } = this.view;
+    return onEarth ? Math.cos(((y0 + dy * Math.floor(cell / nx)) * Math.PI) / 180) : 1;
   }
 
-  drawGraticule() {
-    const { x, y, xTicks, yTicks } = this.player.view;
-    const { width, height } = this.canvas;
-    this.context.lineWidth = window.devicePixelRatio || 1;
-    this.context.strokeStyle = "rgba(20, 30, 40, 0.15)";
-    this.context.beginPath();
-    for (const value of xTicks) {
-      const across = this.toCanvas(value, y[0])[0];
-      this.context.moveTo(across, 0);
-      this.context.lineTo(across, height);
+  outline(from, to) {
+    this.dragged = [[from.x, from.y], [to.x, to.y]];
+    for (const panel of this.panels) panel.outline(...this.dragged);
+  }
+
+  chooseBox(from, to) {
+    const { nx } = this.view;
+    const [one, other] = [this.gridCell(from.x, from.y), this.gridCell(to.x, to.y)];
+    const columns = [one % nx, other % nx].sort((a, b) => a - b);
+    const rows = [Math.floor(one / nx), Math.floor(other / nx)].sort((a, b) => a - b);
+    this.dragged = null;
+    this.choose({ box: [columns[0], rows[0], columns[1], rows[1]] });
+  }
+
+  // A place for the charts below; obstacles and held particles have nothing to tell.
+  choose(place) {
+    const isFree = place.box ? !this.cellsInBox(place.box).next().done : place.cell >= 0 && !this.view.arrays.solid[place.cell];
+    if (isFree) {
+      this.place = place;
+      this.tell("place", { ...place, dataset: this.view.dataset });
     }
-    for (const value of yTicks) {
-      const along = this.toCanvas(x[0], value)[1];
-      this.context.moveTo(0, along);
-      this.context.lineTo(width, along);
-    }
-    this.context.stroke();
+    this.draw();
   }
 
-  // Points are shares of 65535 of the map's width and height.
-  drawCoastlines() {
-    const { coast, coastStarts } = this.player.view.arrays;
-    const { width, height } = this.canvas;
-    this.context.lineWidth = 1.1 * (window.devicePixelRatio || 1);
-    this.context.lineJoin = "round";
-    this.context.strokeStyle = "#1d262d";
-    this.context.beginPath();
-    for (let line = 0; line + 1 < coastStarts.length; line++) {
-      for (let point = coastStarts[line]; point < coastStarts[line + 1]; point++) {
-        const at = [(coast[2 * point] / 65535) * width, (1 - coast[2 * point + 1] / 65535) * height];
-        if (point === coastStarts[line]) this.context.moveTo(...at);
-        else this.context.lineTo(...at);
-      }
-    }
-    this.context.stroke();
+  // -- choices -------------------------------------------------------------------------------------------
+
+  toggleSolo(id) {
+    const isSolo = this.panels.length === 1 && this.view.panels.length > 1;
+    this.remember({ maps: isSolo ? undefined : [id] });
+    this.buildMaps();
+    this.layout();
+    this.settle();
   }
 
-  drawParticles(frame) {
-    const { view } = this.player;
-    const { context } = this;
-    const lut = view.arrays[this.lut];
-    const places = [];
-    for (let cell = 0; cell < view.nx * view.ny; cell++) places.push(this.place(frame, cell));
-    const unit = this.canvas.width / (view.x[1] - view.x[0]);
-    context.lineWidth = Math.max(1, 0.025 * unit);
-    context.strokeStyle = "rgba(139, 148, 155, 0.55)";
-    context.beginPath();
-    for (let spring = 0; spring < view.arrays.springs.length; spring += 2) {
-      context.moveTo(...places[view.arrays.springs[spring]]);
-      context.lineTo(...places[view.arrays.springs[spring + 1]]);
-    }
-    context.stroke();
-    for (let cell = 0; cell < places.length; cell++) {
-      const value = this.at(frame, cell);
-      const colour = this.colourAt(value);
-      context.fillStyle = `rgb(${view.arrays.solid[cell] ? SOLID : lut.subarray(colour, colour + 3)})`;
-      context.strokeStyle = "rgba(70, 80, 88, 0.7)";
-      context.beginPath();
-      context.arc(...places[cell], this.radius(value) * unit, 0, 2 * Math.PI);
-      context.fill();
-      context.stroke();
-    }
+  toggleColours() {
+    this.remember({ ownColours: !this.known.ownColours });
+    this.draw();
+    this.settle();
   }
 
-  // Uncertain particles are drawn larger, so that the spread reads without its colours.
-  radius(value) {
-    if (this.id !== "spread") return 0.2;
-    return 0.12 + 0.18 * clamp(value / this.limits[1], 0, 1);
+  changeLimits(group, limits) {
+    for (const panel of this.panels) if (panel.group === group) panel.fixedLimits = limits;
+    this.draw();
+    this.tell("limits", { group, limits });
   }
 
-  // Where a cell lies on the canvas: particles move, the cells of a grid do not.
-  place(frame, cell) {
-    const { kind, nx, x0, dx, y0, dy } = this.player.view;
-    if (kind === "grid") return this.toCanvas(x0 + dx * (cell % nx), y0 + dy * Math.floor(cell / nx));
-    return this.toCanvas(...this.positions.map((name) => this.player.read(name, frame, cell)));
+  fitColours() {
+    this.tell("limits", { fit: true });
   }
 
-  toCanvas(x, y) {
-    const { view } = this.player;
-    return [
-      ((x - view.x[0]) / (view.x[1] - view.x[0])) * this.canvas.width,
-      ((view.y[1] - y) / (view.y[1] - view.y[0])) * this.canvas.height,
-    ];
+  toggleMoves() {
+    this.moves = !this.moves;
+    this.root.classList.toggle("moves", this.moves);
+    this.remember({});
   }
 
-  toPoint(event) {
-    const { view } = this.player;
-    const box = this.frameNode.getBoundingClientRect();
-    return {
-      x: view.x[0] + ((event.clientX - box.left) / box.width) * (view.x[1] - view.x[0]),
-      y: view.y[1] - ((event.clientY - box.top) / box.height) * (view.y[1] - view.y[0]),
-    };
+  toggleTraces() {
+    this.tell("traces", { on: !this.view.hasTraces });
   }
 
-  // The cell under a point: on a grid the nearest one, among particles the nearest within reach.
-  cellAt({ x, y }, frame) {
-    const { view } = this.player;
-    if (view.kind === "grid") {
-      const column = clamp(Math.round((x - view.x0) / view.dx), 0, view.nx - 1);
-      const row = clamp(Math.round((y - view.y0) / view.dy), 0, view.ny - 1);
-      return row * view.nx + column;
-    }
-    const [px, py] = this.toCanvas(x, y);
-    const reach = (0.5 * this.canvas.width) / (view.x[1] - view.x[0]);
-    let [best, least] = [-1, reach];
-    for (let cell = 0; cell < view.nx * view.ny; cell++) {
-      const [cx, cy] = this.place(frame, cell);
-      const distance = Math.hypot(cx - px, cy - py);
-      if (distance < least) [best, least] = [cell, distance];
-    }
-    return best;
+  toggleHelp() {
+    this.help.hidden = !this.help.hidden;
+    this.helper.setAttribute("aria-pressed", !this.help.hidden);
   }
 
-  showValue(point, frame) {
-    const { view } = this.player;
-    const shown = Boolean(point) && !this.missing;
-    for (const hair of [this.across, this.along]) hair.style.display = shown ? "block" : "none";
-    if (!shown) {
-      this.value.textContent = "";
-      return;
-    }
-    this.across.style.top = this.percent(point).top;
-    this.along.style.left = this.percent(point).left;
-    const cell = this.cellAt(point, frame);
-    if (cell < 0) this.value.textContent = "";
-    else if (view.kind === "grid" && view.arrays.solid[cell]) this.value.textContent = view.solidName;
-    else this.value.textContent = `${formatValue(this.at(frame, cell), 4)} ${this.units}`.trim();
+  // -- the link ------------------------------------------------------------------------------------------
+
+  settleSoon() {
+    clearTimeout(this.settling);
+    this.settling = setTimeout(() => this.settle(), 250);
   }
 
-  percent({ x, y }) {
-    const { view } = this.player;
-    return {
-      left: `${(100 * (x - view.x[0])) / (view.x[1] - view.x[0])}%`,
-      top: `${(100 * (view.y[1] - y)) / (view.y[1] - view.y[0])}%`,
-    };
+  // Remember what is shown once it does not change from frame to frame.
+  settle() {
+    const { position, playing, viewport, isWhole } = this;
+    this.remember({ position, playing, viewport: isWhole ? undefined : viewport });
+    this.writeLink();
   }
 
-  pinAt(cell, frame) {
-    this.pin.style.display = this.missing ? "none" : "block";
-    const [x, y] = this.place(frame, cell);
-    this.pin.style.left = `${(100 * x) / this.canvas.width}%`;
-    this.pin.style.top = `${(100 * y) / this.canvas.height}%`;
+  writeLink() {
+    if (this.root.isConnected) writeLink(this);
   }
-}
 
-// For every cell itself or, on land, the nearest cell of the sea: with its colour under the land, the colours of the
-// sea reach its edge unmixed.
-function nearestFree({ nx, ny, arrays }) {
-  const nearest = new Int32Array(nx * ny).map((_, cell) => (arrays.solid[cell] ? -1 : cell));
-  let reached = [...nearest.keys()].filter((cell) => nearest[cell] >= 0);
-  while (reached.length) {
-    const next = [];
-    for (const cell of reached) {
-      const column = cell % nx;
-      const around = [cell - nx, cell + nx, column > 0 ? cell - 1 : -1, column < nx - 1 ? cell + 1 : -1];
-      for (const other of around) {
-        if (other < 0 || other >= nx * ny || nearest[other] >= 0) continue;
-        nearest[other] = nearest[cell];
-        next.push(other);
-      }
-    }
-    reached = next;
+  copyLink() {
+    this.settle();
+    const link = location.href;
+    const shown = () => this.say(`The link: ${link}`);
+    if (!navigator.clipboard) shown();
+    else navigator.clipboard.writeText(link).then(() => this.say("The link to this view is copied."), shown);
   }
-  return nearest.map((from, cell) => (from < 0 ? cell : from));
+
+  say(words) {
+    this.said.textContent = words;
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => (this.said.textContent = ""), 8000);
+  }
 }
 
 function setIcon(button, name) {
   button.innerHTML =
     `<svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true"><path fill="currentColor" d="${ICONS[name]}"/></svg>`;
-}
-
-function formatTime(value, largest) {
-  return value.toFixed(largest < 100 ? 2 : 1);
-}
-
-function formatValue(value, digits = 3) {
-  if (Number.isNaN(value)) return "–";
-  if (value === 0) return "0";
-  const size = Math.abs(value);
-  const text = size < 1e-3 || size >= 1e4 ? value.toExponential(digits - 2) : value.toPrecision(digits);
-  return text.replace("-", "−");
 }

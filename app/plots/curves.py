@@ -1,5 +1,6 @@
 """Scores by lead time: CRPS, RMSE and spread on one chart, spread over RMSE on another."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,3 +97,8 @@ def styled(figure: go.Figure, *, time_units: str, y_title: str) -> go.Figure:
         figure.update_xaxes(dtick=3)
     figure.update_yaxes(title=y_title, rangemode="tozero", fixedrange=True, gridcolor="rgba(139,148,155,.25)")
     return figure
+
+
+def with_cursor(figure: go.Figure, frames: Sequence[float | str]) -> go.Figure:
+    """The figure, sharing the time of the maps: where on its x axis every frame stands (see app/player/charts.js)."""
+    return figure.update_layout(meta={"cursor": list(frames)})

@@ -37,10 +37,16 @@ def fan_chart(
     time_units: str,
     units: str,
     threshold: np.ndarray | None = None,
+    members: np.ndarray | None = None,
 ) -> go.Figure:
-    """Bands 10–90 % and 25–75 %, median and truth, (lead,) each, in `units`; a threshold (lead,) as a dashed line."""
+    """Bands 10–90 % and 25–75 %, median and truth, (lead,) each, in `units`; a threshold (lead,) as a dashed line.
+
+    members: (member, lead), as thin lines.
+    """
     figure = go.Figure()
     add_bands(figure, lead, bands)
+    if members is not None:
+        add_members(figure, lead, members)
     if threshold is not None:
         figure.add_scatter(
             x=lead,
@@ -67,6 +73,20 @@ def add_bands(figure: go.Figure, x: np.ndarray, bands: Bands) -> None:
     low, lower, _, upper, high = bands.percentiles
     _band(figure, x, low, high, 0.18, "10–90 %")
     _band(figure, x, lower, upper, 0.35, "25–75 %")
+
+
+def add_members(figure: go.Figure, x: np.ndarray, members: np.ndarray) -> None:
+    """All members (member, x) as one thin line with gaps, so that the legend and the pointer know them as one."""
+    gap = np.full((len(members), 1), np.nan)
+    figure.add_scatter(
+        x=np.tile(np.append(x, x[-1]), len(members)),
+        y=np.concatenate([members, gap], axis=1).ravel(),
+        name="members",
+        mode="lines",
+        line={"color": BLUE, "width": 0.6},
+        opacity=0.45,
+        hoverinfo="skip",
+    )
 
 
 def _band(figure: go.Figure, lead: np.ndarray, low: np.ndarray, high: np.ndarray, shade: float, name: str) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.plots.curves import BLUE, GREY, ORANGE, styled
-from app.plots.fan import add_bands, quantile_bands
+from app.plots.fan import add_bands, add_members, quantile_bands
 
 WARM, COLD = 0.5, -0.5
 """Anomalies of Niño 3.4 beyond which NOAA speaks of El Niño and La Niña conditions, in °C."""
@@ -30,7 +30,7 @@ def plume_chart(plume: Plume) -> go.Figure:
     figure = go.Figure()
     bands = quantile_bands(plume.members)
     add_bands(figure, plume.dates, bands)
-    _members(figure, plume)
+    add_members(figure, plume.dates, plume.members)
     _line(figure, plume.dates, bands.percentiles[2], "median", BLUE)
     _line(figure, plume.observed_dates, plume.observed, "truth", ORANGE)
     figure = styled(figure, time_units="", y_title="°C")
@@ -51,20 +51,6 @@ def plume_chart(plume: Plume) -> go.Figure:
     first, last = plume.observed_dates[0], max(plume.dates[-1], plume.observed_dates[-1])
     figure.update_xaxes(title=None, rangemode="normal", range=[first, last], hoverformat="%B %Y", tickformat="%b\n%Y")
     return figure.update_yaxes(rangemode="normal", zeroline=False)
-
-
-def _members(figure: go.Figure, plume: Plume) -> None:
-    """All members as one line with gaps, so that the legend and the pointer know them as one."""
-    gap = np.full((len(plume.members), 1), np.nan)
-    figure.add_scatter(
-        x=np.tile(np.append(plume.dates, np.datetime64("NaT")), len(plume.members)),
-        y=np.concatenate([plume.members, gap], axis=1).ravel(),
-        name="members",
-        mode="lines",
-        line={"color": BLUE, "width": 0.6},
-        opacity=0.45,
-        hoverinfo="skip",
-    )
 
 
 def _line(figure: go.Figure, dates: np.ndarray, values: np.ndarray, name: str, colour: str) -> None:

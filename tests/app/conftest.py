@@ -44,9 +44,10 @@ def checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def backend(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> Backend:
-    """The backend of the page, one for the whole test."""
+    """The backend of the page, one for the whole test; no browser has to draw maps before the charts come."""
     made = Backend(engine)
     monkeypatch.setattr(session, "backend", lambda: made)
+    monkeypatch.setattr(session, "saw_maps", lambda: True)
     return made
 
 

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.backend import Backend, Cost
-from app.pages.forecast import cost_words
+from app.forecast.running import cost_words
 from app.sampler import CUSTOM
 from engine.errors import DataError, RequestError
 from engine.requests import ForecastRequest

@@ -9,8 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-import app.player as player_module
-from app.player import LEVELS, MISSING, View, degree_ticks, encode, limits, quantise
+from app.place import Place, cell_place
+from app.player import (
+    LEVELS,
+    MISSING,
+    SCRIPT,
+    View,
+    encode,
+    fitted_limits,
+    limits_told,
+    place_told,
+    quantise,
+)
 from app.player.colours import TABLES, colour_table
 
 
@@ -18,6 +28,7 @@ def view(**changes: Any) -> View:
     """Three frames of a ramp on 3 × 4 cells: the mean 0 … 35, truth one below, spread constant."""
     ramp = np.arange(36, dtype=np.float32).reshape(3, 3, 4)
     base = View(
+        dataset="navier-stokes",
         kind="grid",
         forecast="a",
         variable="speed",
@@ -78,7 +89,7 @@ def test_unknown_truth_is_sent_as_missing_and_stays_out_of_the_limits() -> None:
 
 
 def test_no_truth_at_all_still_gives_finite_limits() -> None:
-    found = limits(view(truth=np.full((3, 3, 4), np.nan, np.float32)))
+    found = fitted_limits(view(truth=np.full((3, 3, 4), np.nan, np.float32)))
     assert all(low < high for low, high in found.values())
 
 
@@ -89,14 +100,16 @@ def test_a_constant_field_comes_back_exactly(value: float) -> None:
 
 
 def test_mean_and_truth_share_their_limits_and_the_error_is_symmetric() -> None:
-    found = limits(view())
-    assert found["mean"] == found["truth"]
+    header, _ = decode(encode(view()))
+    mean, truth = (panel["limits"] for panel in header["panels"][:2])
+    assert mean == truth
+    found = fitted_limits(view())
     assert found["error"] == (-1.0, 1.0)
     assert found["spread"] == (0.0, 0.25)
 
 
 def test_a_field_with_a_sign_is_symmetric_about_zero() -> None:
-    low, high = limits(view(diverging=True))["mean"]
+    low, high = fitted_limits(view(diverging=True))["field"]
     assert low == -high
 
 
@@ -105,20 +118,58 @@ def test_solid_cells_do_not_count_in_the_limits() -> None:
     solid = np.zeros((3, 4), bool)
     solid[0, 0] = True
     mean[:, 0, 0] = 1e9
-    assert limits(view(mean=mean, solid=solid))["mean"][1] < 100
+    assert fitted_limits(view(mean=mean, solid=solid))["field"][1] < 100
+
+
+def test_limits_that_the_view_names_are_those_of_the_colour_bars() -> None:
+    header, _ = decode(encode(view(limits={"field": (0.0, 9.0), "spread": (0.0, 2.0), "error": (-3.0, 3.0)})))
+    assert [panel["limits"] for panel in header["panels"]] == [[0, 9], [0, 9], [0, 2], [-3, 3]]
+
+
+def test_the_step_to_which_values_are_rounded_is_said() -> None:
+    header, _ = decode(encode(view()))
+    assert "steps of 0.0005 m s⁻¹" in header["panels"][0]["legendNote"]
+
+
+def test_velocities_are_sent_where_paths_are_drawn() -> None:
+    header, _ = decode(encode(view(can_trace=True)))
+    assert (header["canTrace"], header["hasTraces"]) == (True, False)
+    ramp = view().mean
+    drawn, arrays = decode(encode(view(can_trace=True, velocities={"mean_u": ramp, "mean_v": -ramp})))
+    assert drawn["hasTraces"]
+    assert np.allclose(values_of(drawn, arrays, "mean_v").reshape(3, 3, 4), -ramp, atol=1e-3)
+    assert [panel["traced"] for panel in drawn["panels"]] == ["mean", "", "", ""]
 
 
 @pytest.mark.parametrize(
-    ("axis", "ticks"),
+    ("place", "sent"), [(cell_place(2, 1), {"cell": 9}), (Place(1, 0, 3, 2), {"box": [1, 0, 3, 2]})]
+)
+def test_a_place_comes_back_as_it_was_sent(place: Place, sent: dict[str, Any]) -> None:
+    header, _ = decode(encode(view(place=place)))
+    assert header["place"] == sent
+    assert place_told(header["place"], (3, 4)) == place
+
+
+@pytest.mark.parametrize(
+    "message",
+    [{}, {"cell": 12}, {"cell": -1}, {"cell": "3"}, {"box": [0, 0, 4, 2]}, {"box": [2, 0, 1, 2]}, {"box": [0, 0, 1]}],
+)
+def test_what_is_no_place_on_the_grid_is_passed_over(message: dict[str, Any]) -> None:
+    assert place_told(message, (3, 4)) is None
+
+
+@pytest.mark.parametrize(
+    ("message", "found"),
     [
-        (0.01 * np.arange(221), [0, 0.5, 1, 1.5, 2]),
-        (0.01 * np.arange(42), [0, 0.1, 0.2, 0.3, 0.4]),
-        (np.arange(10.0), [0, 2, 4, 6, 8]),
+        ({"group": "spread", "limits": [0, 2]}, ("spread", (0.0, 2.0))),
+        ({"group": "spread", "limits": [2, 0]}, None),
+        ({"group": "spread", "limits": [0, None]}, None),
+        ({"group": "hue", "limits": [0, 2]}, None),
+        ({"fit": True}, None),
     ],
 )
-def test_ticks_are_round_numbers(axis: np.ndarray, ticks: list[float]) -> None:
-    header, _ = decode(encode(view(x=axis)))
-    assert header["xTicks"] == ticks
+def test_only_ends_of_colours_that_can_be_used_are_taken(message: dict[str, Any], found: object) -> None:
+    assert limits_told(message) == found
 
 
 def test_particles_send_their_places() -> None:
@@ -141,21 +192,6 @@ def on_earth(**changes: Any) -> View:
     line = np.array([[160.0, -60.0], [200.0, -30.0]])
     degrees: dict[str, Any] = {"x": np.array([165.0, 175.0, 185.0, 195.0]), "y": np.array([-55.0, -45.0, -35.0])}
     return view(**({"coastlines": [line], "units": "°C"} | degrees | changes))
-
-
-def test_ticks_are_degrees_with_their_hemispheres() -> None:
-    header, _ = decode(encode(on_earth()))
-    assert header["xTickNames"] == ["160°E", "170°E", "180°", "170°W", "160°W"]
-    assert header["yTickNames"] == ["60°S", "55°S", "50°S", "45°S", "40°S", "35°S", "30°S"]
-
-
-@pytest.mark.parametrize(
-    ("first", "last", "ticks"),
-    [(120.0, 290.0, [120, 150, 180, 210, 240, 270]), (-44.875, -37.125, [-44, -42, -40, -38]), (0.1, 0.55, None)],
-)
-def test_degrees_are_round_and_few(first: float, last: float, ticks: list[float] | None) -> None:
-    found = degree_ticks(first, last)
-    assert found == ticks if ticks else 2 <= len(found) <= 6
 
 
 def test_the_map_is_as_narrow_as_its_parallel() -> None:
@@ -183,8 +219,8 @@ def test_land_without_values_stays_out_of_the_limits() -> None:
     solid = np.zeros((3, 4), bool)
     solid[0, 0] = True
     mean[:, 0, 0] = np.nan
-    found = limits(on_earth(mean=mean, truth=mean, solid=solid))
-    assert found["mean"][0] > 0
+    found = fitted_limits(on_earth(mean=mean, truth=mean, solid=solid))
+    assert found["field"][0] > 0
     assert all(np.isfinite(bound).all() for bound in found.values())
 
 
@@ -214,9 +250,8 @@ def test_a_colour_table_has_256_distinct_steps(name: str) -> None:
 
 
 def test_the_script_is_valid_javascript(tmp_path: Path) -> None:
-    script = (Path(player_module.__file__).parent / "player.js").read_text(encoding="utf-8")
     module = tmp_path / "player.mjs"
-    module.write_text(script, encoding="utf-8")
+    module.write_text(SCRIPT, encoding="utf-8")
     try:
         outcome = subprocess.run(["node", "--check", str(module)], capture_output=True, text=True, check=False)
     except FileNotFoundError:

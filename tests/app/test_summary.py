@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from app.place import Place, cell_place
 from app.summary import Ensemble, places, score
 from app.variables import CLIMATOLOGY, VARIABLES, variable_named, variables_of
 from engine.datasets import DATASETS, get_dataset
@@ -77,13 +78,16 @@ def test_maps_are_those_of_plain_numpy_however_the_leads_are_cut(dataset: str, m
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-@pytest.mark.parametrize(("row", "column"), [(0, 0), (4, 5), (-1, -1)])
-def test_one_place_is_cut_out_of_the_whole(dataset: str, row: int, column: int) -> None:
+@pytest.mark.parametrize("part", [np.s_[:1, :1], np.s_[4:5, 5:6], np.s_[-1:, -1:], np.s_[2:6, 3:9], np.s_[:, :]])
+def test_one_place_is_cut_out_of_the_whole(dataset: str, part: tuple[slice, slice]) -> None:
     found = ensemble(dataset)
-    rows, columns = found.scored.shape
+    (top, bottom, _), (left, right, _) = (
+        each.indices(size) for each, size in zip(part, found.scored.shape, strict=True)
+    )
     for variable in variables_of(dataset):
-        whole = variable.of({**found.members, **known(found, slice(1, None))})[..., row, column]
-        np.testing.assert_allclose(found.at(variable, row % rows, column % columns), whole, atol=1e-4)
+        whole = variable.of({**found.members, **known(found, slice(1, None))})[..., part[0], part[1]]
+        place = Place(left, top, right - 1, bottom - 1)
+        np.testing.assert_allclose(found.at(variable, place), whole, atol=1e-4)
 
 
 @pytest.mark.parametrize("dataset", BUNDLED)
@@ -151,3 +155,28 @@ def test_a_threshold_is_lacking_until_it_is_given() -> None:
     summary.ensemble.references["percentile-90"] = np.full((3, *summary.solid.shape), 99.0, np.float32)
     assert summary.lacks(heatwave) == []
     assert np.nanmax(summary.maps(heatwave).mean) == 0
+
+
+def test_the_mean_of_a_box_counts_the_sea_by_its_area() -> None:
+    summary = forecast_summary("sst-monthly", "2015-06", steps=2, members=2)
+    sst = variable_named("sst-monthly", "sst")
+    places = [Place(j, i, j + 4, i + 3) for i in range(summary.solid.shape[0] - 4) for j in range(60)]
+    place = next(each for each in places if 5 < each.part(summary.solid).sum() < 12)  # on a coast
+    members = summary.members_at(sst, place)
+    assert members is not None and summary.ensemble is not None
+    total, weight = np.zeros((2, 2)), 0.0
+    for i in range(place.south, place.north + 1):
+        for j in range(place.west, place.east + 1):
+            if summary.ensemble.scored[i, j]:
+                total += np.cos(np.deg2rad(summary.y[i])) * summary.ensemble.members["sst"][..., i, j]
+                weight += np.cos(np.deg2rad(summary.y[i]))
+    np.testing.assert_allclose(members, total / weight, rtol=1e-5)
+    truth = summary.maps_at(summary.maps(sst).truth, place)
+    assert truth.shape == (2,) and np.isfinite(truth).all()
+
+
+def test_a_place_without_a_value_has_no_mean() -> None:
+    summary = forecast_summary("sst-monthly", "2015-06", steps=2, members=2)
+    row, column = (int(each[0]) for each in np.nonzero(summary.solid))
+    maps = summary.maps(variable_named("sst-monthly", "sst"))
+    assert np.isnan(summary.maps_at(maps.mean, cell_place(row, column))).all()

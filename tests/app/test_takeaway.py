@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import takeaway
-from app.player import View, limits
+from app.player import View, limits_of
 from app.plots import static_map
 from engine.datasets import get_dataset
 
@@ -24,6 +24,7 @@ def view() -> View:
     solid = np.zeros((3, 4), bool)
     solid[0, 0] = True
     return View(
+        dataset="sst-monthly",
         kind="grid",
         forecast="a forecast",
         variable="anomaly",
@@ -89,7 +90,7 @@ def test_a_forecast_on_earth_becomes_a_projected_map(view: View, drawn: list[Any
     np.testing.assert_array_equal(field, np.ones((3, 4)))
     assert options["title"] == "Departure from the climatology\nError (mean − truth), lead 1 month, valid 2015-07"
     assert (options["scale"], options["units"], options["projection"]) == ("balance", "°C", "mercator")
-    assert options["limits"] == limits(view)["error"]
+    assert options["limits"] == limits_of(view)["error"]
     np.testing.assert_array_equal(options["land"], view.solid)
 
 

@@ -43,3 +43,12 @@ def test_a_region_is_named_by_its_name_or_its_edges(run: str, words: str) -> Non
 @pytest.mark.parametrize(("run", "words"), [("3", "Test run 3"), ("ood-1", "Unlike training, run 1")])
 def test_a_simulated_run_is_named_by_its_kind(run: str, words: str) -> None:
     assert wording.run_title(run) == words
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "ticks"),
+    [(120.0, 290.0, [120, 150, 180, 210, 240, 270]), (-44.875, -37.125, [-44, -42, -40, -38]), (0.1, 0.55, None)],
+)
+def test_degrees_are_round_and_few(first: float, last: float, ticks: list[float] | None) -> None:
+    found = wording.degree_ticks(first, last)
+    assert found == ticks if ticks else 2 <= len(found) <= 6

@@ -1,0 +1,65 @@
+// The curves below the maps share the maps' time. A Plotly figure takes part if its layout's meta says, as `cursor`,
+// where on its x axis every frame stands.
+
+class Charts {
+  constructor(onSeek) {
+    this.onSeek = onSeek;
+    this.lines = new WeakMap();
+    this.found = [];
+    this.looked = 0;
+  }
+
+  // Draw the cursor of every chart at a position in frames.
+  move(position) {
+    const now = performance.now();
+    if (now - this.looked > 300) {
+      this.found = [...document.querySelectorAll(".js-plotly-plot")];
+      this.looked = now;
+    }
+    for (const chart of this.found) if (chart.layout?.meta?.cursor) this.moveIn(chart, position);
+  }
+
+  moveIn(chart, position) {
+    const { xaxis, yaxis } = chart._fullLayout ?? {};
+    if (!xaxis?.d2p || !chart.isConnected) return;
+    const line = this.lineOf(chart);
+    const stops = chart.layout.meta.cursor.map((at) => xaxis.d2p(at));
+    const frame = clamp(Math.floor(position), 0, stops.length - 1);
+    const next = Math.min(frame + 1, stops.length - 1);
+    const at = stops[frame] + (position - frame) * (stops[next] - stops[frame]);
+    line.style.transform = `translateX(${xaxis._offset + clamp(at, 0, xaxis._length)}px)`;
+    line.style.top = `${yaxis._offset}px`;
+    line.style.height = `${yaxis._length}px`;
+  }
+
+  lineOf(chart) {
+    let line = this.lines.get(chart);
+    if (!line) {
+      line = document.createElement("div");
+      line.className = "coldcast-cursor";
+      line.style.cssText =
+        "position:absolute;left:-0.75px;top:0;width:1.5px;background:#8b949b;opacity:.9;pointer-events:none;z-index:5";
+      this.lines.set(chart, line);
+      this.listen(chart);
+    }
+    if (line.parentNode !== chart) {
+      chart.style.position = "relative";
+      chart.append(line);
+    }
+    return line;
+  }
+
+  // A click, or a drag along the chart, moves the maps.
+  listen(chart) {
+    const seek = (event) => {
+      const { xaxis, yaxis } = chart._fullLayout;
+      const box = chart.getBoundingClientRect();
+      const [x, y] = [event.clientX - box.left - xaxis._offset, event.clientY - box.top - yaxis._offset];
+      if (x < -8 || x > xaxis._length + 8 || y < 0 || y > yaxis._length) return;
+      const away = chart.layout.meta.cursor.map((at) => Math.abs(xaxis.d2p(at) - x));
+      this.onSeek(away.indexOf(Math.min(...away)));
+    };
+    chart.addEventListener("pointerdown", seek, true);
+    chart.addEventListener("pointermove", (event) => event.buttons === 1 && seek(event), true);
+  }
+}

@@ -1,0 +1,33 @@
+// What the maps show that Python need not know: the moment, the part of the map, which maps, speed. It outlives new
+// data and other pages, and stands behind the # of the link; the server never sees it.
+
+const memory = (window.coldcastPlayer ??= { datasets: {}, link: new URLSearchParams(location.hash.slice(1)) });
+
+// What is remembered of a data set; the link speaks for the first data set that is shown.
+function recall(view) {
+  const known = (memory.datasets[view.dataset] ??= {});
+  const { link } = memory;
+  memory.link = null;
+  if (!link) return known;
+  const lead = Number(link.get("lead") ?? NaN);
+  const away = view.leads.map((each) => Math.abs(each - lead));
+  if (link.has("lead") && !Number.isNaN(lead)) Object.assign(known, { position: away.indexOf(Math.min(...away)), playing: false });
+  const sides = (link.get("view") ?? "").split(",").map(Number);
+  if (sides.length === 4 && sides.every(Number.isFinite)) known.viewport = { x: sides.slice(0, 2), y: sides.slice(2) };
+  const maps = (link.get("maps") ?? "").split(",").filter((id) => view.panels.some((panel) => panel.id === id));
+  if (maps.length) known.maps = maps;
+  if (link.get("colours") === "own") known.ownColours = true;
+  return known;
+}
+
+// Write into the link what differs from how the maps begin. Nothing is asked of the server.
+function writeLink({ view, known, position, playing, viewport, isWhole }) {
+  const parts = [];
+  if (!playing) parts.push(`lead=${Number(view.leads[Math.round(position)].toPrecision(6))}`);
+  if (!isWhole) parts.push(`view=${[...viewport.x, ...viewport.y].map((each) => Number(each.toPrecision(5))).join(",")}`);
+  if (known.maps && known.maps.length < view.panels.length) parts.push(`maps=${known.maps.join(",")}`);
+  if (known.ownColours) parts.push("colours=own");
+  const hash = parts.length ? `#${parts.join("&")}` : "";
+  if (location.hash === hash) return;
+  history.replaceState(history.state, "", location.pathname + location.search + hash);
+}
