@@ -2,16 +2,17 @@
 PYTHON ?= python3
 PORT ?= 8501
 
-.PHONY: help app test soak install
+.PHONY: help app test soak measure install
 
 help:
 	@echo "make app       set up and start the page (PORT=8501, PYTHON=python3)"
 	@echo "make test      set up and run every check"
 	@echo "make soak      run the long loops"
+	@echo "make measure   time the page in a browser"
 	@echo "make install   set up only"
 
 app:
 	@$(PYTHON) tools/bootstrap.py app --port $(PORT)
 
-test soak install:
+test soak measure install:
 	@$(PYTHON) tools/bootstrap.py $@

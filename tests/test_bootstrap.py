@@ -290,6 +290,22 @@ def test_the_soak_runs_only_the_long_loops(
     assert commands == [["-m", "pytest", "-m", "soak"]]
 
 
+def test_measuring_installs_what_the_tests_need_and_names_the_browser(
+    bootstrap: ModuleType, pip: FakePip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[tuple[list[str], str]] = []
+
+    def run_in_root(command: list[str], environment: dict[str, str]) -> int:
+        commands.append((command[1:], environment["CHROMIUM"]))
+        return 1
+
+    monkeypatch.setattr(bootstrap, "run_in_root", run_in_root)
+    monkeypatch.setattr(bootstrap, "find_chromium", lambda: "browser")
+    assert bootstrap.main(["measure"]) == 1
+    assert commands == [(["-m", "tools.measure"], "browser")]
+    assert pip.installs == [["-r", os.path.join(bootstrap.ROOT, "requirements-dev.txt")]]
+
+
 # -- the browser -------------------------------------------------------------------------------------------
 
 

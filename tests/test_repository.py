@@ -177,7 +177,7 @@ def test_a_skipped_browser_test_fails_on_ci_alone(tmp_path: Path, ci: str, test:
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="there is no make here")
-@pytest.mark.parametrize("verb", ["app", "test", "soak", "install"])
+@pytest.mark.parametrize("verb", ["app", "test", "soak", "measure", "install"])
 def test_make_leaves_everything_to_the_script(verb: str) -> None:
     outside = {name: value for name, value in os.environ.items() if "MAKE" not in name}  # of the make running this
     environment = {**outside, "PYTHON": "my-python", "PORT": "8600"}

@@ -1,4 +1,4 @@
-"""All the set-up behind `make app`, `make test`, `make soak` and `make install`, on any system with a Python.
+"""All the set-up behind `make app`, `test`, `soak`, `measure` and `install`, on any system with a Python.
 
     python tools/bootstrap.py app [--port 8501]
 
@@ -53,13 +53,15 @@ def main(arguments: "list[str] | None" = None) -> int:
         options = parse(arguments)
         if options.verb == "app":
             check_port(options.port)
-        python = install(options.verb in ("test", "soak"))
+        python = install(options.verb in ("test", "soak", "measure"))
         if options.verb == "app":
             return start_page(python, options.port)
         if options.verb == "test":
             return run_checks(python)
         if options.verb == "soak":
             return run_in_root([python, "-m", "pytest", "-m", "soak"])
+        if options.verb == "measure":
+            return run_in_root([python, "-m", "tools.measure"], with_chromium(python))
         return 0
     except Refusal as refusal:
         sys.stderr.write("coldcast: {}\n".format(refusal))
@@ -82,6 +84,7 @@ def parse(arguments: "list[str] | None") -> argparse.Namespace:
     )
     verbs.add_parser("test", help="install what the tests need and run every check")
     verbs.add_parser("soak", help="run the long loops")
+    verbs.add_parser("measure", help="time the page in a browser")
     verbs.add_parser("install", help="install what the page needs, and stop")
     return parser.parse_args(arguments)
 
@@ -274,10 +277,7 @@ def start_page(python: str, port: int) -> int:
 
 def run_checks(python: str) -> int:
     """Layout, lint, types and tests, all of them even where one fails; the first failure is the exit code."""
-    environment = dict(os.environ)
-    chromium = find_chromium() or playwright_chromium(python) or install_chromium(python)
-    if chromium:
-        environment["CHROMIUM"] = chromium
+    environment = with_chromium(python)
     outcomes = [run_in_root([python, "-m", *check], environment) for check in CHECKS]
     for number, outcome in enumerate(outcomes):
         say("{}: {}".format(" ".join(CHECKS[number]), "passed" if outcome == 0 else "FAILED"))
@@ -294,6 +294,15 @@ def run_in_root(command: "list[str]", environment: "dict[str, str] | None" = Non
 
 
 # -- the browser that the tests drive ----------------------------------------------------------------------
+
+
+def with_chromium(python: str) -> "dict[str, str]":
+    """The environment of a program that drives a browser: CHROMIUM names the one found or installed."""
+    environment = dict(os.environ)
+    chromium = find_chromium() or playwright_chromium(python) or install_chromium(python)
+    if chromium:
+        environment["CHROMIUM"] = chromium
+    return environment
 
 
 def find_chromium() -> "str | None":
