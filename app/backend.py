@@ -9,9 +9,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import numpy as np
 
@@ -80,6 +80,10 @@ class Shown:
     origin: Origin
     seconds: float | None = None
 
+    def is_of(self, request: ResolvedRequest) -> bool:
+        """Whether it is the forecast of this very request."""
+        return request_json(request) == json.loads(self.summary.request)
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -92,6 +96,12 @@ class Cost:
     per_member: int
     left: int
     seconds: float | None
+
+
+def request_json(request: ResolvedRequest) -> dict[str, Any]:
+    """A request as it stands in its forecast."""
+    found: dict[str, Any] = json.loads(json.dumps(asdict(request)))
+    return found
 
 
 class Finished:

@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app.backend import Backend, Shown, arriving, complaint
+from app.demo import SCENES, Scene, scene_number, with_scene
 from app.link import request_from_query, request_to_query
 from app.look import Look, first_look, look_from_query, look_to_query
 from app.place import Place, coordinates_of, middle, place_at
@@ -34,7 +35,7 @@ class Visit:
 
     begun: data sets whose first forecast started by itself. arrived: members and leads shown of the run under way, and
     when the page was last drawn for it. link: what was last written into the link. greeted: whether the
-    browser has drawn maps before.
+    browser has drawn maps before. scene: of the demo, from 1 on; 0 outside of it.
     """
 
     dataset: str
@@ -49,6 +50,7 @@ class Visit:
     arrived: tuple[tuple[int, int], float] = ((0, 0), 0.0)
     link: dict[str, str] = field(default_factory=dict)
     greeted: bool = False
+    scene: int = 0
 
 
 def visit() -> Visit:
@@ -62,12 +64,30 @@ def visit() -> Visit:
 
 def follow_link() -> None:
     """Turn to what the link says."""
-    here, query = visit(), st.query_params.to_dict()
+    here, link = visit(), st.query_params.to_dict()
+    here.link, here.scene = link, scene_number(link)
+    query = with_scene(link)
     request, problems = request_from_query(query, backend().resolve, backend().first_request)
     look, more = look_from_query(query if query.get("dataset") == request.dataset else {}, request.dataset)
-    here.dataset, here.problems, here.link = request.dataset, problems + more, query
+    here.dataset, here.problems = request.dataset, problems + more
     here.requests[request.dataset], here.looks[request.dataset] = request, look
     st.session_state["dataset"] = request.dataset
+
+
+def turn_to_scene(number: int) -> None:
+    """Turn to a scene of the demo, 0 to leave it. A callback: the script has not begun."""
+    if number:
+        st.query_params.from_dict({"demo": str(number)})
+        begin_anew()
+        follow_link()
+    else:
+        visit().scene = 0
+
+
+def scene() -> Scene | None:
+    """The scene of the demo that is shown."""
+    number = visit().scene
+    return SCENES[number - 1] if number else None
 
 
 def follow_history() -> None:
@@ -136,23 +156,30 @@ def write_link(dataset: str) -> None:
 
 
 def _write_link(query: dict[str, str]) -> None:
-    visit().link = query
+    here, now = visit(), scene()
+    if now is not None:
+        query = {"demo": str(here.scene)} | {
+            name: value for name, value in query.items() if now.query.get(name) != value
+        }
+    here.link = query
     if st.query_params.to_dict() != query:
         st.query_params.from_dict(query)
 
 
 def shown(dataset: str, request: ResolvedRequest | None) -> Shown | None:
-    """What arrives of the run under way, else the forecast of this very request if it is at hand, else the last one
-    shown, else the example.
+    """What arrives of the run under way, else the forecast of this very request if it is at hand or the example, else
+    the last one shown, else the example.
     """
-    here = visit()
+    here, example = visit(), backend().example(dataset)
     part = _part(dataset)
     if part is not None:
         return part
     found = backend().finished.get(request) if request else None
+    if found is None and request is not None and example is not None and example.is_of(request):
+        found = example
     if found is not None:
         here.shown[dataset] = found
-    return here.shown.get(dataset) or backend().example(dataset)
+    return here.shown.get(dataset) or example
 
 
 def _part(dataset: str) -> Shown | None:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from app import session, wording
+from app.backend import Shown
 from app.look import Limits
 from app.player import Answers, View, fitted_limits
 from app.summary import Summary
@@ -17,11 +18,14 @@ VELOCITY = {"navier-stokes": ("u", "v")}
 """The channels that carry particles along, of the data sets that have such."""
 
 
-def view_of(dataset: Dataset, summary: Summary, variable: Variable) -> View:
+def view_of(dataset: Dataset, shown: Shown, variable: Variable) -> View:
     """What the player needs of a forecast; times in the data set's units."""
+    summary = shown.summary
     maps = summary.maps(variable)
     grid = dataset.name != "spring-mesh"
     share = 100.0 if variable.threshold is not None else 1.0
+    scene = session.scene()
+    begin = ("", "") if scene is None else (scene.title, scene.maps)
     view = View(
         dataset=dataset.name,
         kind="grid" if grid else "particles",
@@ -45,23 +49,28 @@ def view_of(dataset: Dataset, summary: Summary, variable: Variable) -> View:
         springs=None if grid else springs(len(summary.y), len(summary.x)),
         place=session.place_of(summary),
         waits=not session.saw_maps(),
+        begin=begin,
         can_trace=dataset.name in VELOCITY,
         velocities=_velocities(dataset, summary),
         **_on_earth(dataset, summary, variable),
     )
-    return replace(view, limits=held_limits(view))
+    return replace(view, limits=held_limits(view, hold=shown.origin != "arriving"))
 
 
-def held_limits(view: View) -> Limits:
-    """The ends of the colours: those shown before, so that nothing moves by itself, else those that fit."""
+def held_limits(view: View, *, hold: bool) -> Limits:
+    """The ends of the colours: those shown before, so that nothing moves by itself, else those that fit.
+
+    hold: whether those are kept from now on; not those of a forecast of which only the beginning is there.
+    """
     look = session.look_of(view.dataset)
     held = look.limits.get(view.variable, {})
     groups = {"field", "error", "spread" if view.margin is None else "margin"}
     if set(held) >= groups:
         return held
     limits = {**fitted_limits(view), **held}
-    is_chosen = view.variable in look.chosen
-    session.visit().looks[view.dataset] = look.with_limits(view.variable, limits, chosen=is_chosen)
+    if hold:
+        is_chosen = view.variable in look.chosen
+        session.visit().looks[view.dataset] = look.with_limits(view.variable, limits, chosen=is_chosen)
     return limits
 
 

@@ -1,13 +1,12 @@
 """Which forecast the maps show, in one line."""
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 import streamlit as st
 
 from app import sampler, wording
-from app.backend import Shown
+from app.backend import Shown, request_json
 from app.plain_text import plain
 from app.summary import Summary
 from engine.datasets import get_dataset
@@ -35,7 +34,7 @@ def heading(shown: Shown, request: ResolvedRequest | None) -> None:
         words.append(f"{shown.seconds:.1f} s")
     st.markdown(BADGES[shown.origin] + " · ".join(words))
     if request is not None:
-        difference = difference_words(said, json.loads(json.dumps(asdict(request))))
+        difference = difference_words(said, request_json(request))
         if difference:
             st.caption(difference)
 

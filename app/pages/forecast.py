@@ -6,6 +6,7 @@ from app import controls, downloads, session
 from app.backend import Shown
 from app.forecast.charts import charts
 from app.forecast.running import progress_strip, run_controls
+from app.forecast.scenes import scene_banner, scene_runs
 from app.forecast.variable import variable_control
 from app.forecast.views import answers_of, view_of
 from app.forecast.words import heading
@@ -23,6 +24,7 @@ def show() -> None:
     """The page, top to bottom."""
     session.follow_history()
     visit = session.visit()
+    scene_banner()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="top"):
         dataset = get_dataset(controls.dataset_control(visit.dataset, width=180))
         model, quantity = (st.container(width="content") for _ in range(2))
@@ -35,10 +37,13 @@ def show() -> None:
     for problem in visit.problems:
         st.error(plain(problem))
     shown = session.shown(dataset.name, request)
+    occasion = dataset.name
+    if scene_runs(shown, request):
+        shown, occasion = None, f"scene {visit.scene}"
     if visit.run is not None:
         st.fragment(progress_strip, run_every=0.5)(dataset.name)
     if shown is None:
-        begin(dataset, request)
+        begin(occasion, request)
         session.write_link(dataset.name)
         return
     with quantity:
@@ -50,7 +55,7 @@ def show() -> None:
 def maps_and_charts(dataset: Dataset, shown: Shown, variable: Variable, request: ResolvedRequest | None) -> None:
     """What is shown of a forecast; a click on a map runs this part of the page alone."""
     summary = shown.summary
-    view = view_of(dataset, summary, variable)
+    view = view_of(dataset, shown, variable)
     session.write_link(dataset.name)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         heading(shown, request)
@@ -76,11 +81,11 @@ def sidebar(
         return request, given
 
 
-def begin(dataset: Dataset, request: ResolvedRequest | None) -> None:
-    """Where there is nothing to show, the first forecast starts by itself, once."""
+def begin(occasion: str, request: ResolvedRequest | None) -> None:
+    """Where there is nothing to show, or a scene wants it, a forecast starts by itself, once."""
     visit = session.visit()
-    if request is not None and visit.run is None and not visit.problems and dataset.name not in visit.begun:
-        visit.begun.add(dataset.name)
+    if request is not None and visit.run is None and not visit.problems and occasion not in visit.begun:
+        visit.begun.add(occasion)
         session.start(request)
         st.rerun()
     if visit.run is None:

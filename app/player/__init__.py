@@ -41,7 +41,8 @@ class View:
     colours. labels: what the clock says of every frame, lead and valid time, where those are no plain numbers.
     coastlines: (point, 2) of longitude and latitude each, None unless the axes are degrees. margin: (frame, y, x) in
     margin_units; with it the field is a probability in percent, and this is the distance of the mean from the
-    threshold. waits: whether Python waits to hear that the maps are drawn. can_trace: whether there are velocities;
+    threshold. waits: whether Python waits to hear that the maps are drawn. begin: the name of a scene, which begins
+    anew, and what its maps begin with, as behind the # of a link. can_trace: whether there are velocities;
     velocities: those of mean and truth, (frame, y, x) in units of the axes per time unit, where paths of particles are
     to be drawn.
     """
@@ -73,6 +74,7 @@ class View:
     margin: np.ndarray | None = None
     margin_units: str = ""
     waits: bool = False
+    begin: tuple[str, str] = ("", "")
     can_trace: bool = False
     velocities: Mapping[str, np.ndarray] = field(default_factory=dict)
 
@@ -328,6 +330,8 @@ def _header(view: View, scales: Mapping[str, Mapping[str, float]]) -> dict[str, 
         if place.is_cell
         else {"box": [place.west, place.south, place.east, place.north]},
         "waits": view.waits,
+        "scene": view.begin[0],
+        "begin": view.begin[1],
         "canTrace": view.can_trace,
         "hasTraces": bool(view.velocities),
         "panels": [_panel(view, panel, scales, limits) for panel in panels_of(view)],

@@ -4,7 +4,6 @@
 class Charts {
   constructor(onSeek) {
     this.onSeek = onSeek;
-    this.lines = new WeakMap();
     this.found = [];
     this.looked = 0;
   }
@@ -32,32 +31,29 @@ class Charts {
     line.style.height = `${yaxis._length}px`;
   }
 
+  // The player that is on the page draws the line and is told of clicks, whichever made them.
   lineOf(chart) {
-    let line = this.lines.get(chart);
-    if (!line) {
-      line = document.createElement("div");
-      line.className = "coldcast-cursor";
-      line.style.cssText =
-        "position:absolute;left:-0.75px;top:0;width:1.5px;background:#8b949b;opacity:.9;pointer-events:none;z-index:5";
-      this.lines.set(chart, line);
-      this.listen(chart);
-    }
-    if (line.parentNode !== chart) {
-      chart.style.position = "relative";
-      chart.append(line);
-    }
+    chart.coldcastSeek = this.onSeek;
+    const known = chart.querySelector(":scope > .coldcast-cursor");
+    if (known) return known;
+    const line = element("div", "coldcast-cursor", chart);
+    line.style.cssText =
+      "position:absolute;left:-0.75px;top:0;width:1.5px;background:#8b949b;opacity:.9;pointer-events:none;z-index:5";
+    chart.style.position = "relative";
+    if (!chart.coldcastListens) this.listen(chart);
     return line;
   }
 
   // A click, or a drag along the chart, moves the maps.
   listen(chart) {
+    chart.coldcastListens = true;
     const seek = (event) => {
       const { xaxis, yaxis } = chart._fullLayout;
       const box = chart.getBoundingClientRect();
       const [x, y] = [event.clientX - box.left - xaxis._offset, event.clientY - box.top - yaxis._offset];
       if (x < -8 || x > xaxis._length + 8 || y < 0 || y > yaxis._length) return;
       const away = chart.layout.meta.cursor.map((at) => Math.abs(xaxis.d2p(at) - x));
-      this.onSeek(away.indexOf(Math.min(...away)));
+      chart.coldcastSeek(away.indexOf(Math.min(...away)));
     };
     chart.addEventListener("pointerdown", seek, true);
     chart.addEventListener("pointermove", (event) => event.buttons === 1 && seek(event), true);

@@ -236,15 +236,18 @@ class FieldMap {
     }
     context.stroke();
     context.strokeStyle = "rgba(70, 80, 88, 0.7)";
+    let beyond = 0;
     for (let cell = 0; cell < places.length; cell++) {
       const value = moment.at(this.values, cell);
       const colour = 3 * this.colourAt(value);
+      if (!view.arrays.solid[cell] && (value < this.limits[0] || value > this.limits[1])) beyond++;
       context.fillStyle = `rgb(${view.arrays.solid[cell] ? SOLID : table.subarray(colour, colour + 3)})`;
       context.beginPath();
       context.arc(...places[cell], this.radius(value) * unit, 0, 2 * Math.PI);
       context.fill();
       context.stroke();
     }
+    this.shareBeyond = beyond / places.length;
   }
 
   drawTraces(moment) {

@@ -3,11 +3,16 @@
 
 const memory = (window.coldcastPlayer ??= { datasets: {}, link: new URLSearchParams(location.hash.slice(1)) });
 
-// What is remembered of a data set; the link speaks for the first data set that is shown.
+// What is remembered of a data set; the link speaks for the first data set that is shown, a scene for itself.
 function recall(view) {
-  const known = (memory.datasets[view.dataset] ??= {});
-  const { link } = memory;
+  let { link } = memory;
   memory.link = null;
+  if (view.scene !== (memory.scene ?? "") && view.scene) {
+    link = new URLSearchParams(view.begin);
+    memory.datasets[view.dataset] = {};
+  }
+  memory.scene = view.scene;
+  const known = (memory.datasets[view.dataset] ??= {});
   if (!link) return known;
   const lead = Number(link.get("lead") ?? NaN);
   const away = view.leads.map((each) => Math.abs(each - lead));

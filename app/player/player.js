@@ -116,7 +116,7 @@ class Player {
 
   // Another forecast, more members or another variable: time, viewport and speed stay as they were.
   show(view) {
-    const isOther = this.view?.dataset !== view.dataset;
+    const isOther = this.view?.dataset !== view.dataset || (view.scene && view.scene !== this.view.scene);
     this.view = view;
     this.known = recall(view);
     const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
