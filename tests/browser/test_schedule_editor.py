@@ -34,7 +34,7 @@ def click_lead(page: Page, lead: float) -> None:
 
 def expect_schedule(page: Page, schedule: str) -> None:
     """Wait until the link names a schedule."""
-    expect(page).to_have_url(re.compile(f"schedule={schedule.replace(',', '%2C')}(&|$)"), timeout=PATIENCE)
+    expect(page).to_have_url(re.compile(f"schedule={schedule.replace(',', '%2C')}(&|#|$)"), timeout=PATIENCE)
 
 
 def expect_picked(page: Page, title: str) -> None:
