@@ -253,9 +253,7 @@ SPLIT_NOTES = {
 def _step_buttons(given: ResolvedRequest) -> None:
     """An arrow each; app/style.css leaves their names to those who listen."""
     for name, _, icon in STEPS:
-        st.button(
-            name, icon=icon, key=key_of(given, name), help=f"{name} initial condition"
-        )
+        st.button(name, icon=icon, key=key_of(given, name), help=f"{name} initial condition")
 
 
 def neighbour(dataset: Dataset, start: InitialCondition, by: int) -> InitialCondition:

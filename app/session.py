@@ -20,7 +20,8 @@ from engine.errors import EngineError, RequestError
 from engine.jobs import Job
 from engine.requests import ResolvedRequest
 
-SECONDS_BETWEEN_PARTS = 1.0  # of a run under way: each redraws the page
+SECONDS_BETWEEN_PARTS = 2.0  # of a run under way: each redraws the page, and takes the browser memory and time
+SHARE_BETWEEN_PARTS = 0.2  # of the time since the start: the more members there are, the less a few of them change
 
 
 @st.cache_resource(show_spinner=False)
@@ -34,8 +35,8 @@ class Visit:
     """One visitor: the request and the look of every data set seen, the job under way, and the forecasts shown last.
 
     begun: data sets whose first forecast started by itself. arrived: members and leads shown of the run under way, and
-    when the page was last drawn for it. link: what was last written into the link. greeted: whether the
-    browser has drawn maps before. scene: of the demo, from 1 on; 0 outside of it.
+    when the page was last drawn for it; started: when it was asked for. link: what was last written into the link.
+    greeted: whether the browser has drawn maps before. scene: of the demo, from 1 on; 0 outside of it.
     """
 
     dataset: str
@@ -48,6 +49,7 @@ class Visit:
     looks: dict[str, Look] = field(default_factory=dict)
     begun: set[str] = field(default_factory=set)
     arrived: tuple[tuple[int, int], float] = ((0, 0), 0.0)
+    started: float = 0.0
     link: dict[str, str] = field(default_factory=dict)
     greeted: bool = False
     scene: int = 0
@@ -219,7 +221,9 @@ def has_more(job: Job, dataset: str) -> bool:
     if ensemble is None or here.running is None or here.running.dataset != dataset:
         return False
     shown, when = here.arrived
-    return ensemble.block_shape != shown and time.monotonic() - when >= SECONDS_BETWEEN_PARTS
+    now = time.monotonic()
+    wait = max(SECONDS_BETWEEN_PARTS, SHARE_BETWEEN_PARTS * (now - here.started))
+    return ensemble.block_shape != shown and now - when >= wait
 
 
 def start(request: ResolvedRequest) -> None:
@@ -229,7 +233,7 @@ def start(request: ResolvedRequest) -> None:
     if backend().finished.get(request) is None:
         try:
             here.run, here.running = backend().start(request, here.owner), request
-            here.arrived = (0, 0), 0.0
+            here.arrived, here.started = ((0, 0), 0.0), time.monotonic()
         except EngineError as error:
             here.problems = [str(error)]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -114,7 +115,8 @@ class Summary:
 
     request: the request as JSON; leads: data steps (lead,); times in the data set's units since the start of
     the run, or as its calendar counts; solid: bool (y, x), obstacles, held particles or land; ensemble: None for a
-    stored example of maps, which are then all in `made`. baseline: the years of the climatology, if there is one.
+    stored example of maps, which are then all in `made`. drawn: charts of it
+    that were drawn before. baseline: the years of the climatology, if there is one.
     """
 
     dataset: str
@@ -128,6 +130,7 @@ class Summary:
     solid: np.ndarray
     ensemble: Ensemble | None = None
     made: dict[str, Maps] = field(default_factory=dict)
+    drawn: dict[tuple[Any, ...], Any] = field(default_factory=dict)
     baseline: str = ""
 
     @property

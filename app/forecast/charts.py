@@ -1,8 +1,11 @@
 """The charts below the maps: scores by lead time, one place, and the plumes of indices. All share the maps' time."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from app import session, wording
@@ -16,6 +19,7 @@ from app.summary import Summary
 from app.variables import Variable, pretty_units, variable_named
 from engine.datasets import Dataset, Run
 from engine.datasets.base import axes_of
+from engine.datasets.calendar import Calendar
 from engine.errors import EngineError
 from engine.indices import Index, indices_of
 from engine.record_evaluation import anomalies_of, quantities
@@ -38,32 +42,45 @@ def charts(dataset: Dataset, summary: Summary, variable: Variable) -> None:
                 chart(variable)
 
 
+def kept(summary: Summary, key: tuple[Any, ...], draw: Callable[[], go.Figure]) -> go.Figure:
+    """A chart of a forecast, drawn once: Plotly checks every entry of a figure, which takes its time."""
+    if key not in summary.drawn:
+        summary.drawn[key] = draw()
+    return summary.drawn[key]
+
+
 def plume(dataset: Dataset, summary: Summary, index: Index, variable: Variable) -> None:
     """The plume of a climate index, with the year before."""
     del variable  # an index is the same whatever the maps show
     if summary.ensemble is None or dataset.calendar is None:
         return
     st.markdown(f"**{index.title} plume** · anomaly against {summary.baseline}", help=PLUME_HELP)
-    run = run_of(summary)
-    start = int(np.searchsorted(run.times, summary.init_time))
     try:
-        observed = index_of_record(dataset, run, index)
+        chart = kept(summary, ("plume", index.name), partial(_plume, dataset, dataset.calendar, summary, index))
     except EngineError as error:  # an own field on a grid without climatology
         st.caption(str(error))
         return
+    st.plotly_chart(chart, key=f"plume-{index.name}", config=QUIET)
+
+
+def _plume(dataset: Dataset, calendar: Calendar, summary: Summary, index: Index) -> go.Figure:
+    assert summary.ensemble is not None
+    run = run_of(summary)
+    start = int(np.searchsorted(run.times, summary.init_time))
+    observed = index_of_record(dataset, run, index)
     first, last = max(0, start - MONTHS_BEFORE), start + int(summary.leads[-1]) + 1
     weights = index.weights(axes_of(dataset, run), summary.ensemble.scored)
     members = summary.ensemble.area_mean(variable_named(dataset.name, "anomaly"), weights)
-    dates = [dataset.calendar.date(float(time)) for time in summary.times]
+    dates = [calendar.date(float(time)) for time in summary.times]
     chart = plume_chart(
         Plume(
             np.array(dates),
             np.concatenate([np.full((len(members), 1), observed[start]), members], axis=1),
-            np.array([dataset.calendar.date(float(time)) for time in run.times[first:last]]),
+            np.array([calendar.date(float(time)) for time in run.times[first:last]]),
             observed[first:last],
         )
     )
-    st.plotly_chart(with_cursor(chart, [str(date) for date in dates]), key=f"plume-{index.name}", config=QUIET)
+    return with_cursor(chart, [str(date) for date in dates])
 
 
 def index_of_record(dataset: Dataset, run: Run, index: Index) -> np.ndarray:
@@ -75,23 +92,30 @@ def index_of_record(dataset: Dataset, run: Run, index: Index) -> np.ndarray:
 
 def scores_by_lead(dataset: Dataset, summary: Summary, variable: Variable) -> None:
     """CRPS, RMSE and spread; of a probability its Brier score."""
-    scores, units = summary.maps(variable).scores, pretty_units(variable.units)
-    lead = summary.leads * dataset.time_step
     if variable.threshold is not None:
         st.markdown("**Brier score by lead time**", help=BRIER_HELP)
-        lines: tuple[Curve, ...] = (Curve("fair Brier score", lead, scores.crps, BLUE),)
     else:
         st.markdown("**Scores by lead time**", help=SCORES_HELP)
+    waits = variable.threshold is None and session.backend().awaits_baselines(summary)
+    chart = kept(summary, ("scores", variable.name, waits), partial(_scores, dataset, summary, variable))
+    st.plotly_chart(chart, key="scores", config=QUIET)
+    if waits:
+        st.fragment(wait_for_baselines, run_every=2)(summary)
+
+
+def _scores(dataset: Dataset, summary: Summary, variable: Variable) -> go.Figure:
+    scores, lead = summary.maps(variable).scores, summary.leads * dataset.time_step
+    if variable.threshold is not None:
+        lines: tuple[Curve, ...] = (Curve("fair Brier score", lead, scores.crps, BLUE),)
+    else:
         lines = (
             Curve("fair CRPS", lead, scores.crps, BLUE),
             Curve("RMSE", lead, scores.rmse, ORANGE),
             Curve("spread", lead, scores.spread, GREEN, "dash"),
             *baseline_curves(dataset, summary, variable),
         )
-    chart = score_chart(lines, time_units=dataset.time_units, units=units)
-    st.plotly_chart(with_cursor(chart, [0, *lead]), key="scores", config=QUIET)
-    if variable.threshold is None and session.backend().awaits_baselines(summary):
-        st.fragment(wait_for_baselines, run_every=2)(summary)
+    chart = score_chart(lines, time_units=dataset.time_units, units=pretty_units(variable.units))
+    return with_cursor(chart, [0, *lead])
 
 
 def wait_for_baselines(summary: Summary) -> None:
@@ -104,10 +128,14 @@ def wait_for_baselines(summary: Summary) -> None:
 def spread_and_error(dataset: Dataset, summary: Summary, variable: Variable) -> None:
     """Whether the spread is as large as the error."""
     st.markdown("**Spread ÷ RMSE**", help=RATIO_HELP)
-    ratio = summary.maps(variable).scores.ratio
+    chart = kept(summary, ("ratio", variable.name), partial(_ratio, dataset, summary, variable))
+    st.plotly_chart(chart, key="ratio", config=QUIET)
+
+
+def _ratio(dataset: Dataset, summary: Summary, variable: Variable) -> go.Figure:
     lead = summary.leads * dataset.time_step
-    chart = ratio_chart(lead, ratio, time_units=dataset.time_units)
-    st.plotly_chart(with_cursor(chart, [0, *lead]), key="ratio", config=QUIET)
+    chart = ratio_chart(lead, summary.maps(variable).scores.ratio, time_units=dataset.time_units)
+    return with_cursor(chart, [0, *lead])
 
 
 def at_a_place(dataset: Dataset, summary: Summary, variable: Variable) -> None:

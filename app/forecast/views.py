@@ -48,6 +48,7 @@ def view_of(dataset: Dataset, shown: Shown, variable: Variable) -> View:
         truth_positions=None if grid else _positions(dataset, summary, "truth"),
         springs=None if grid else springs(len(summary.y), len(summary.x)),
         place=session.place_of(summary),
+        coarse=shown.origin == "arriving",
         waits=not session.saw_maps(),
         begin=begin,
         can_trace=dataset.name in VELOCITY,

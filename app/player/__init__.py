@@ -1,7 +1,4 @@
-"""One to four animated maps (mean, truth, spread, error) as one custom component.
-
-The scripts beside this file are one program: they are joined in the order of `_SCRIPTS` and share their names.
-"""
+"""One to four animated maps (mean, truth, spread, error) as one custom component."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -15,18 +12,19 @@ import streamlit as st
 from app.look import Limits
 from app.place import Place, cell_place
 from app.player.colours import colour_table
+from app.scripts import joined
 
 _HERE = Path(__file__).parent
-_SCRIPTS = ("dom", "format", "field", "memory", "traces", "charts", "pointer", "map", "picture", "player")
-SCRIPT = "\n".join((_HERE / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS)
+SCRIPT = joined(_HERE, "format", "field", "memory", "traces", "charts", "pointer", "map", "picture", "player")
 _component = st.components.v2.component(
     "coldcast_player",
     js=SCRIPT,
     css=(_HERE / "player.css").read_text(encoding="utf-8"),
 )
 
-MISSING = 65535  # the code of "no value"
-LEVELS = 65534  # steps between the least and the largest value
+WHOLE = 65535  # the map's width or height, in the units of coastlines
+FINE = 16  # bits of a value on the screen
+COARSE = 8  # while members still arrive, so that many updates neither hold up nor fill the browser
 FRAMES_PER_SECOND = 10
 SHORTEST, LONGEST = 3.0, 12.0  # s, how long an animation takes at 1×
 
@@ -41,10 +39,10 @@ class View:
     colours. labels: what the clock says of every frame, lead and valid time, where those are no plain numbers.
     coastlines: (point, 2) of longitude and latitude each, None unless the axes are degrees. margin: (frame, y, x) in
     margin_units; with it the field is a probability in percent, and this is the distance of the mean from the
-    threshold. waits: whether Python waits to hear that the maps are drawn. begin: the name of a scene, which begins
-    anew, and what its maps begin with, as behind the # of a link. can_trace: whether there are velocities;
-    velocities: those of mean and truth, (frame, y, x) in units of the axes per time unit, where paths of particles are
-    to be drawn.
+    threshold. coarse: whether values are rounded more, since others soon follow. waits: whether Python waits to hear
+    that the maps are drawn. begin: the name of a scene, which begins anew, and what its maps begin with, as behind the
+    # of a link. can_trace: whether there are velocities; velocities: those of mean and truth, (frame, y, x) in units of
+    the axes per time unit, where paths of particles are to be drawn.
     """
 
     dataset: str
@@ -73,6 +71,7 @@ class View:
     coastlines: Sequence[np.ndarray] | None = None
     margin: np.ndarray | None = None
     margin_units: str = ""
+    coarse: bool = False
     waits: bool = False
     begin: tuple[str, str] = ("", "")
     can_trace: bool = False
@@ -151,17 +150,14 @@ def limits_told(message: Mapping[str, Any]) -> tuple[str, tuple[float, float]] |
 
 
 def encode(view: View) -> bytes:
-    """The block of bytes that player.js reads: uint32 length, header as JSON, padding to 4, arrays.
+    """The block of bytes that the script reads: uint32 length, header as JSON, padding to 4, arrays.
 
-    Values are uint16 codes; value = minimum + quantum · code, and 65535 stands for no value.
+    Values are unsigned integers, codes; value = minimum + quantum · code, and the largest code stands for no value.
     """
-    arrays = {name: quantise(values) for name, values in _fields(view).items()}
+    bits = COARSE if view.coarse else FINE
+    arrays = {name: quantise(values, bits) for name, values in _fields(view).items()}
     blocks = {name: codes for name, (codes, _) in arrays.items()}
-    blocks |= {
-        "thermal": colour_table("thermal"),
-        "balance": colour_table("balance"),
-        "amp": colour_table("amp"),
-    }
+    blocks |= {name: colour_table(name) for name in ("thermal", "balance", "amp")}
     blocks["solid"] = view.solid.astype(np.uint8)
     if view.springs is not None:
         blocks["springs"] = view.springs.astype(np.uint8)
@@ -177,7 +173,7 @@ def _coast_blocks(view: View, lines: Sequence[np.ndarray]) -> dict[str, np.ndarr
     shares = (points - [west, south]) / [east - west, north - south]
     starts = np.cumsum([0, *(len(line) for line in lines)])
     return {
-        "coast": np.round(np.clip(shares, 0, 1) * MISSING).astype("<u2"),
+        "coast": np.round(np.clip(shares, 0, 1) * WHOLE).astype("<u2"),
         "coastStarts": starts.astype("<u4"),
     }
 
@@ -194,15 +190,16 @@ def pack(header: Mapping[str, Any], blocks: Mapping[str, np.ndarray]) -> bytes:
     return b"".join([len(text).to_bytes(4, "little"), text, bytes(-(4 + len(text)) % 4), *parts])
 
 
-def quantise(values: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
-    """Little-endian uint16 codes of `values`, with their minimum and quantum (a 65534th of the range)."""
+def quantise(values: np.ndarray, bits: int) -> tuple[np.ndarray, dict[str, float]]:
+    """Codes of `values` with so many bits, little-endian; their minimum, quantum and the code of a missing value."""
+    missing = 2**bits - 1
     known = np.isfinite(values)
     if not known.any():
-        return np.full(values.shape, MISSING, "<u2"), {"minimum": 0.0, "quantum": 1.0}
+        return np.full(values.shape, missing, f"<u{bits // 8}"), {"minimum": 0.0, "quantum": 1.0, "missing": missing}
     least, largest = float(values[known].min()), float(values[known].max())
-    quantum = (largest - least) / LEVELS or 1.0
-    codes = np.where(known, np.round((np.where(known, values, least).astype(np.float64) - least) / quantum), MISSING)
-    return codes.astype("<u2"), {"minimum": least, "quantum": quantum}
+    quantum = (largest - least) / (missing - 1) or 1.0
+    codes = np.where(known, np.round((np.where(known, values, least).astype(np.float64) - least) / quantum), missing)
+    return codes.astype(f"<u{bits // 8}"), {"minimum": least, "quantum": quantum, "missing": missing}
 
 
 def limits_of(view: View) -> Limits:

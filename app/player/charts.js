@@ -8,27 +8,23 @@ class Charts {
     this.looked = 0;
   }
 
-  // Draw the cursor of every chart at a position in frames.
-  move(position) {
+  // Draw the cursor of every chart at a frame.
+  move(frame) {
     const now = performance.now();
     if (now - this.looked > 300) {
       this.found = [...document.querySelectorAll(".js-plotly-plot")];
       this.looked = now;
     }
-    for (const chart of this.found) if (chart.layout?.meta?.cursor) this.moveIn(chart, position);
+    for (const chart of this.found) if (chart.layout?.meta?.cursor) this.moveIn(chart, frame);
   }
 
-  moveIn(chart, position) {
+  moveIn(chart, frame) {
     const { xaxis, yaxis } = chart._fullLayout ?? {};
     if (!xaxis?.d2p || !chart.isConnected) return;
     const line = this.lineOf(chart);
-    const stops = chart.layout.meta.cursor.map((at) => xaxis.d2p(at));
-    const frame = clamp(Math.floor(position), 0, stops.length - 1);
-    const next = Math.min(frame + 1, stops.length - 1);
-    const at = stops[frame] + (position - frame) * (stops[next] - stops[frame]);
-    line.style.transform = `translateX(${xaxis._offset + clamp(at, 0, xaxis._length)}px)`;
-    line.style.top = `${yaxis._offset}px`;
-    line.style.height = `${yaxis._length}px`;
+    const at = chart.layout.meta.cursor[Math.min(frame, chart.layout.meta.cursor.length - 1)];
+    const left = xaxis._offset + clamp(xaxis.d2p(at), 0, xaxis._length);
+    style(line, { transform: `translateX(${left}px)`, top: `${yaxis._offset}px`, height: `${yaxis._length}px` });
   }
 
   // The player that is on the page draws the line and is told of clicks, whichever made them.
@@ -38,7 +34,8 @@ class Charts {
     if (known) return known;
     const line = element("div", "coldcast-cursor", chart);
     line.style.cssText =
-      "position:absolute;left:-0.75px;top:0;width:1.5px;background:#8b949b;opacity:.9;pointer-events:none;z-index:5";
+      "position:absolute;left:-0.75px;top:0;width:1.5px;background:#8b949b;opacity:.9;pointer-events:none;z-index:5;" +
+      "will-change:transform"; // a layer of its own: moving it does not paint the chart anew
     chart.style.position = "relative";
     if (!chart.coldcastListens) this.listen(chart);
     return line;

@@ -1,16 +1,16 @@
 // What Python sent: one block of bytes, written by app/player/__init__.py: uint32 length of the header, the header as
 // JSON, padding to 4 bytes, then the arrays the header names. Values are codes: minimum + quantum × code.
 
-const MISSING = 65535; // the code of "no value"
-
 function decode(bytes) {
-  const buffer = bytes.slice().buffer; // its own buffer, so that typed views are aligned
-  const length = new DataView(buffer).getUint32(0, true);
-  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
   const start = Math.ceil((4 + length) / 4) * 4;
   const arrays = {};
   for (const [name, { offset, count, type }] of Object.entries(header.arrays)) {
-    arrays[name] = new { u1: Uint8Array, u2: Uint16Array, u4: Uint32Array }[type](buffer, start + offset, count);
+    const width = Number(type[1]);
+    const part = bytes.subarray(start + offset, start + offset + count * width);
+    // single bytes stay where they are; wider numbers need an address that is a multiple of their width
+    arrays[name] = width === 1 ? part : new { 2: Uint16Array, 4: Uint32Array }[width](part.slice().buffer);
   }
   return { ...header, arrays };
 }
@@ -25,21 +25,26 @@ class Moment {
     this.share = blend ? clamp(position - this.frame, 0, 1) : 0;
   }
 
-  // The value of an array at a cell, NaN where there is none.
-  read(name, cell) {
+  // What an array holds at a cell, as a function of the cell; NaN where there is none.
+  reader(name) {
     const codes = this.view.arrays[name];
-    const { minimum, quantum } = this.view.scales[name];
-    const code = codes[this.frame * this.cells + cell];
-    if (code === MISSING) return NaN;
-    if (!this.share) return minimum + quantum * code;
-    const later = codes[this.next * this.cells + cell];
-    return later === MISSING ? NaN : minimum + quantum * (code + this.share * (later - code));
+    const { minimum, quantum, missing } = this.view.scales[name];
+    const [from, to, share] = [this.frame * this.cells, this.next * this.cells, this.share];
+    return (cell) => {
+      const code = codes[from + cell];
+      if (code === missing) return NaN;
+      if (!share) return minimum + quantum * code;
+      const later = codes[to + cell];
+      return later === missing ? NaN : minimum + quantum * (code + share * (later - code));
+    };
   }
 
-  // What a panel shows at a cell: an array, or the difference of two.
-  at([first, second], cell) {
-    const value = this.read(first, cell);
-    return second ? value - this.read(second, cell) : value;
+  // What a panel shows, as a function of the cell: an array, or the difference of two.
+  shower([first, second]) {
+    const one = this.reader(first);
+    if (!second) return one;
+    const other = this.reader(second);
+    return (cell) => one(cell) - other(cell);
   }
 }
 
@@ -67,8 +72,9 @@ function nearestFree({ nx, ny, arrays }) {
 // The 2nd to 98th percentile of a panel's values at a moment, symmetric where its colours are.
 function ownLimits(moment, values, symmetric) {
   const known = [];
+  const show = moment.shower(values);
   for (let cell = 0; cell < moment.cells; cell++) {
-    const value = moment.view.arrays.solid[cell] ? NaN : moment.at(values, cell);
+    const value = moment.view.arrays.solid[cell] ? NaN : show(cell);
     if (!Number.isNaN(value)) known.push(symmetric ? Math.abs(value) : value);
   }
   if (!known.length) return [0, 1];

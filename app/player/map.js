@@ -6,9 +6,9 @@ const MANY_BEYOND = 0.1; // share of cells beyond the colours that is worth a wo
 
 class FieldMap {
   constructor(player, panel) {
-    Object.assign(this, panel, { player });
+    this.player = player;
+    this.update(panel);
     const { view } = player;
-    this.fixedLimits = panel.limits;
     this.root = element("section", "map", player.maps);
     this.root.dataset.map = panel.id;
     this.buildHead();
@@ -29,6 +29,15 @@ class FieldMap {
     if (view.kind === "grid") this.buildImages();
   }
 
+  update(panel) {
+    Object.assign(this, panel, { fixedLimits: panel.limits });
+  }
+
+  // Give the memory of the pictures back at once.
+  free() {
+    for (const canvas of [this.canvas, this.small, this.solidImage]) if (canvas) canvas.width = 0;
+  }
+
   buildHead() {
     const head = element("div", "map-head", this.root);
     this.name = element("button", "map-title", head, this.title);
@@ -46,18 +55,13 @@ class FieldMap {
     this.solidImage = new OffscreenCanvas(nx, ny);
     const solid = new ImageData(nx, ny);
     for (let cell = 0; cell < nx * ny; cell++) {
-      if (arrays.solid[cell]) solid.data.set([...SOLID, 255], 4 * this.pixelOf(cell));
+      if (arrays.solid[cell]) solid.data.set([...SOLID, 255], 4 * ((ny - 1 - Math.floor(cell / nx)) * nx + (cell % nx)));
     }
     this.solidImage.getContext("2d").putImageData(solid, 0, 0);
     const table = arrays[this.lut];
     this.colours = new Uint32Array(256).map(
       (_, at) => (0xff000000 | (table[3 * at + 2] << 16) | (table[3 * at + 1] << 8) | table[3 * at]) >>> 0,
     );
-  }
-
-  pixelOf(cell) {
-    const { nx, ny } = this.player.view;
-    return (ny - 1 - Math.floor(cell / nx)) * nx + (cell % nx); // the first row lies at the bottom
   }
 
   // -- colours -------------------------------------------------------------------------------------------
@@ -104,13 +108,15 @@ class FieldMap {
   showLimits() {
     const own = Boolean(this.player.known.ownColours);
     for (const [end, input] of this.ends.entries()) {
+      const text = formatShort((this.limits ?? this.fixedLimits)[end]);
+      if (input.value === text && input.disabled === own) continue;
       if (input.getRootNode().activeElement === input && input.value) continue; // a person is typing
-      input.value = formatShort(this.limits[end]);
-      input.style.width = `${input.value.length + 1.2}ch`;
+      input.value = text;
+      input.style.width = `${text.length + 1.2}ch`;
       input.disabled = own;
     }
     const many = this.shareBeyond > MANY_BEYOND && !own;
-    this.beyond.textContent = many ? `${Math.round(100 * this.shareBeyond)} % beyond · fit` : "";
+    write(this.beyond, many ? `${Math.round(100 * this.shareBeyond)} % beyond · fit` : "");
   }
 
   colourAt(value) {
@@ -130,8 +136,9 @@ class FieldMap {
 
   draw(moment) {
     const { kind, onEarth } = this.player.view;
+    this.show = moment.shower(this.values);
     this.missing = !this.hasValues(moment);
-    this.empty.style.display = this.missing ? "flex" : "none";
+    style(this.empty, { display: this.missing ? "flex" : "none" });
     this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     if (this.missing) return;
     this.useLimits(moment);
@@ -145,24 +152,28 @@ class FieldMap {
   }
 
   hasValues(moment) {
-    for (let cell = 0; cell < moment.cells; cell++) if (!Number.isNaN(moment.at(this.values, cell))) return true;
+    for (let cell = 0; cell < moment.cells; cell++) if (!Number.isNaN(this.show(cell))) return true;
     return false;
   }
 
   // The field in smooth colours, solid cells sharp over it.
   drawGrid(moment) {
     const { nearest, view } = this.player;
+    const { show, colours, pixels } = this;
+    const { solid } = view.arrays;
+    const { nx, ny } = view;
     const [low, high] = this.limits;
     const scale = 255 / (high - low);
     let [counted, beyond] = [0, 0];
     for (let cell = 0; cell < moment.cells; cell++) {
-      const value = moment.at(this.values, nearest[cell]);
-      const at = (value - low) * scale;
-      if (!view.arrays.solid[cell] && at === at) {
+      const at = (show(nearest[cell]) - low) * scale;
+      if (!solid[cell] && at === at) {
         counted++;
         if (at < -0.5 || at > 255.5) beyond++;
       }
-      this.pixels[this.pixelOf(cell)] = at === at ? this.colours[at < 0 ? 0 : at > 255 ? 255 : Math.round(at)] : 0;
+      const column = cell % nx;
+      const pixel = (ny - 1 - (cell - column) / nx) * nx + column; // the first row lies at the bottom
+      pixels[pixel] = at === at ? colours[at < 0 ? 0 : at > 255 ? 255 : Math.round(at)] : 0;
     }
     this.shareBeyond = counted ? beyond / counted : 0;
     this.small.getContext("2d").putImageData(this.image, 0, 0);
@@ -224,8 +235,7 @@ class FieldMap {
     const { view } = this.player;
     const { context } = this;
     const table = view.arrays[this.lut];
-    const places = [];
-    for (let cell = 0; cell < moment.cells; cell++) places.push(this.place(moment, cell));
+    const places = this.places(moment);
     const unit = this.unit;
     context.lineWidth = Math.max(1, 0.025 * unit);
     context.strokeStyle = "rgba(139, 148, 155, 0.55)";
@@ -238,7 +248,7 @@ class FieldMap {
     context.strokeStyle = "rgba(70, 80, 88, 0.7)";
     let beyond = 0;
     for (let cell = 0; cell < places.length; cell++) {
-      const value = moment.at(this.values, cell);
+      const value = this.show(cell);
       const colour = 3 * this.colourAt(value);
       if (!view.arrays.solid[cell] && (value < this.limits[0] || value > this.limits[1])) beyond++;
       context.fillStyle = `rgb(${view.arrays.solid[cell] ? SOLID : table.subarray(colour, colour + 3)})`;
@@ -288,11 +298,18 @@ class FieldMap {
     ];
   }
 
+  // Where all particles lie on the canvas.
+  places(moment) {
+    const [along, up] = this.positions.map((name) => moment.reader(name));
+    return Array.from({ length: moment.cells }, (_, cell) => this.toCanvas(along(cell), up(cell)));
+  }
+
   // Where a cell lies on the canvas: particles move, the cells of a grid do not.
   place(moment, cell) {
     const { kind, nx, x0, dx, y0, dy } = this.player.view;
     if (kind === "grid") return this.toCanvas(x0 + dx * (cell % nx), y0 + dy * Math.floor(cell / nx));
-    return this.toCanvas(...this.positions.map((name) => moment.read(name, cell)));
+    const [along, up] = this.positions.map((name) => moment.reader(name));
+    return this.toCanvas(along(cell), up(cell));
   }
 
   toPoint({ clientX, clientY }) {
@@ -310,8 +327,7 @@ class FieldMap {
     if (view.kind === "grid") return this.player.gridCell(x, y);
     const [px, py] = this.toCanvas(x, y);
     let [best, least] = [-1, 0.5 * this.unit];
-    for (let cell = 0; cell < moment.cells; cell++) {
-      const [cx, cy] = this.place(moment, cell);
+    for (const [cell, [cx, cy]] of this.places(moment).entries()) {
       const distance = Math.hypot(cx - px, cy - py);
       if (distance < least) [best, least] = [cell, distance];
     }
@@ -323,29 +339,32 @@ class FieldMap {
   // The value under the pointer; without one that of the marked place.
   showValue(point, moment) {
     const shown = Boolean(point) && !this.missing;
-    for (const hair of [this.across, this.along]) hair.style.display = shown ? "block" : "none";
-    if (this.missing) this.value.textContent = "";
-    else if (!shown) this.value.textContent = this.valueOfPlace(moment);
-    else {
-      [this.along.style.left, this.across.style.top] = this.percent(...this.toCanvas(point.x, point.y));
-      const cell = this.cellAt(point, moment);
-      this.value.textContent = cell < 0 ? "" : this.valueOfCell(cell, moment);
-    }
-    this.value.classList.toggle("of-place", !shown);
+    const [left, top] = shown ? this.percent(...this.toCanvas(point.x, point.y)) : [];
+    style(this.along, { display: shown ? "block" : "none", left });
+    style(this.across, { display: shown ? "block" : "none", top });
+    if (shown !== this.hovers) this.value.classList.toggle("of-place", !shown);
+    this.hovers = shown;
+    write(this.value, this.missing ? "" : shown ? this.valueOfPoint(point, moment) : this.valueOfPlace(moment));
+  }
+
+  valueOfPoint(point, moment) {
+    const cell = this.cellAt(point, moment);
+    return cell < 0 ? "" : this.valueOfCell(cell, moment);
   }
 
   valueOfCell(cell, moment) {
     const { view } = this.player;
     if (view.kind === "grid" && view.arrays.solid[cell]) return view.solidName;
-    return this.withUnits(moment.at(this.values, cell));
+    return this.withUnits(moment.shower(this.values)(cell));
   }
 
   valueOfPlace(moment) {
     const { place } = this.player;
     if (place.cell !== undefined) return this.valueOfCell(place.cell, moment);
     let [sum, count] = [0, 0];
+    const show = moment.shower(this.values);
     for (const cell of this.player.cellsInBox(place.box)) {
-      const value = moment.at(this.values, cell);
+      const value = show(cell);
       if (Number.isNaN(value)) continue;
       const weight = this.player.weightOf(cell);
       sum += weight * value;
@@ -364,10 +383,13 @@ class FieldMap {
 
   // Mark the place: a ring at a cell, or a box.
   mark(place, moment) {
-    this.pin.style.display = this.missing || place.cell === undefined ? "none" : "block";
-    this.box.style.display = this.missing || place.cell !== undefined ? "none" : "block";
-    if (place.cell !== undefined) {
-      [this.pin.style.left, this.pin.style.top] = this.percent(...this.place(moment, place.cell));
+    const isCell = place.cell !== undefined;
+    style(this.pin, { display: isCell && !this.missing ? "block" : "none" });
+    style(this.box, { display: isCell || this.missing ? "none" : "block" });
+    if (this.missing) return;
+    if (isCell) {
+      const [left, top] = this.percent(...this.place(moment, place.cell));
+      style(this.pin, { left, top });
       return;
     }
     const { x0, dx, y0, dy } = this.player.view;
@@ -379,9 +401,9 @@ class FieldMap {
   outline(one, other) {
     const [ax, ay] = this.toCanvas(...one);
     const [bx, by] = this.toCanvas(...other);
-    this.box.style.display = "block";
-    [this.box.style.left, this.box.style.top] = this.percent(Math.min(ax, bx), Math.min(ay, by));
-    [this.box.style.width, this.box.style.height] = this.percent(Math.abs(ax - bx), Math.abs(ay - by));
+    const [left, top] = this.percent(Math.min(ax, bx), Math.min(ay, by));
+    const [width, height] = this.percent(Math.abs(ax - bx), Math.abs(ay - by));
+    style(this.box, { display: "block", left, top, width, height });
   }
 
   showTicks() {

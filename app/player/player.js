@@ -78,7 +78,9 @@ class Player {
     this.scrub.setAttribute("aria-label", "Lead time");
     this.scrub.addEventListener("input", () => this.halt(Number(this.scrub.value)));
     this.scrub.addEventListener("change", () => this.settle());
-    this.clock = element("div", "clock", bar);
+    const clock = element("div", "clock", bar);
+    [this.clockBefore, this.clockLead, this.clockAfter] = ["span", "b", "span"].map((tag) => element(tag, "", clock));
+    this.clock = clock;
     this.buildTools(element("div", "tools", bar));
     this.help = element("dl", "keys", this.root);
     this.help.hidden = true;
@@ -116,6 +118,7 @@ class Player {
 
   // Another forecast, more members or another variable: time, viewport and speed stay as they were.
   show(view) {
+    const isMore = this.view?.forecast === view.forecast && this.view.variable === view.variable;
     const isOther = this.view?.dataset !== view.dataset || (view.scene && view.scene !== this.view.scene);
     this.view = view;
     this.known = recall(view);
@@ -124,11 +127,15 @@ class Player {
     this.position = clamp(this.position, 0, view.leads.length - 1);
     this.place = view.place;
     this.dragged = null;
-    this.nearest = view.kind === "grid" ? nearestFree(view) : null;
     this.traces = view.hasTraces ? new Traces(view) : null;
     this.listen();
-    this.buildMaps();
+    if (isMore) this.updateMaps();
+    else this.buildMaps();
     this.scrub.max = view.leads.length - 1;
+    this.wordsOf = -1;
+    const { forecast, variable, leads, onEarth, arrays } = view;
+    const coastlines = onEarth ? arrays.coastStarts.length - 1 : 0;
+    Object.assign(this.root.dataset, { forecast, variable, frames: leads.length, coastlines });
     this.tracer.hidden = !view.canTrace;
     this.remember({});
     this.layout();
@@ -154,7 +161,14 @@ class Player {
     for (const [target, event, action] of this.listeners) target.removeEventListener(event, action);
   }
 
+  // More of the same forecast: the maps stay, what they show is new.
+  updateMaps() {
+    for (const map of this.panels) map.update(this.view.panels.find((panel) => panel.id === map.id));
+  }
+
   buildMaps() {
+    this.nearest = this.view.kind === "grid" ? nearestFree(this.view) : null;
+    for (const map of this.panels ?? []) map.free();
     this.maps.replaceChildren();
     const { maps } = this.known;
     const shown = this.view.panels.filter((panel) => !maps || maps.includes(panel.id));
@@ -213,6 +227,7 @@ class Player {
   setPlaying(playing) {
     if (this.playing && !playing) this.position = this.frame;
     this.playing = playing;
+    this.root.dataset.playing = playing;
     setIcon(this.toggle, playing ? "pause" : "play");
     this.toggle.title = playing ? "Pause (space)" : "Play (space)";
     this.toggle.setAttribute("aria-label", this.toggle.title);
@@ -282,7 +297,6 @@ class Player {
   // -- drawing -------------------------------------------------------------------------------------------
 
   draw() {
-    const { leads, forecast, variable, onEarth, arrays } = this.view;
     const moment = new Moment(this.view, this.position, this.playing);
     this.moment = moment;
     for (const panel of this.panels) {
@@ -290,10 +304,8 @@ class Player {
       panel.mark(this.place, moment);
       if (this.dragged) panel.outline(...this.dragged);
     }
-    this.charts.move(this.position);
-    const coastlines = onEarth ? arrays.coastStarts.length - 1 : 0;
-    const shown = { frame: moment.frame, frames: leads.length, forecast, variable, coastlines };
-    Object.assign(this.root.dataset, shown, { playing: this.playing, drawn: ++this.drawn });
+    this.charts.move(moment.frame);
+    this.root.dataset.drawn = ++this.drawn;
     if (this.drawn < 3) performance.mark(`coldcast:frame-${this.drawn}`);
     if (this.view.waits && (this.drawn > 1 || !this.playing)) this.greet();
     this.showWords(moment);
@@ -305,15 +317,18 @@ class Player {
     setTimeout(() => this.tell("drawn", true));
   }
 
+  // Words and numbers are those of the lead itself, also on the way to the next.
   showWords({ frame }) {
-    const [lead, last, at] = this.clockText(frame);
-    if (this.clockShown !== lead + last + at) {
-      this.clock.replaceChildren("lead ", element("b", "", null, lead), ` / ${last}${at}`);
+    if (this.wordsOf !== frame) {
+      const [lead, last, at] = this.clockText(frame);
+      write(this.clockBefore, "lead ");
+      write(this.clockLead, lead);
+      write(this.clockAfter, ` / ${last}${at}`);
       this.scrub.value = frame;
       this.scrub.setAttribute("aria-valuetext", `lead ${lead}${at}`);
-      this.clockShown = lead + last + at;
+      this.root.dataset.frame = this.wordsOf = frame;
+      this.showValues();
     }
-    this.showValues();
   }
 
   // What the clock says: the lead time, the last one, and the time that is forecast.
@@ -330,8 +345,9 @@ class Player {
   }
 
   showValues() {
+    const lead = new Moment(this.view, this.frame, false);
     for (const panel of this.panels) {
-      panel.showValue(this.point, this.moment);
+      panel.showValue(this.point, lead);
       panel.showLimits();
     }
   }

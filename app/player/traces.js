@@ -63,7 +63,8 @@ class Traces {
     const [i, j] = [Math.min(nx - 2, Math.floor(column)), Math.min(ny - 2, Math.floor(row))];
     const [a, b] = [column - i, row - j];
     const part = (name) => {
-      const corner = (right, up) => moment.read(name, (j + up) * nx + i + right);
+      const read = moment.reader(name);
+      const corner = (right, up) => read((j + up) * nx + i + right);
       return (
         (1 - b) * ((1 - a) * corner(0, 0) + a * corner(1, 0)) + b * ((1 - a) * corner(0, 1) + a * corner(1, 1))
       );

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 import streamlit as st
 
+from app.scripts import joined
 from engine.errors import RequestError
 from engine.fronts import FrontPoint, pareto
 from engine.schedules import Schedule, trained_leads
@@ -14,7 +15,7 @@ from engine.schedules import Schedule, trained_leads
 _HERE = Path(__file__).parent
 _component = st.components.v2.component(
     "coldcast_schedule_editor",
-    js=(_HERE / "schedule_editor.js").read_text(encoding="utf-8"),
+    js=joined(_HERE, "schedule_editor"),
     css=(_HERE / "schedule_editor.css").read_text(encoding="utf-8"),
 )
 

@@ -19,15 +19,6 @@ export default function ({ data, parentElement, setStateValue }) {
   return () => drawing.rest();
 }
 
-const element = (tag, className, parent, text) => {
-  const node = document.createElement(tag);
-  node.className = className;
-  if (text !== undefined) node.textContent = text;
-  parent.append(node);
-  return node;
-};
-
-const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 const score = (number) => (number < 100 ? number.toPrecision(2) : number.toFixed(0));
 const short = (number) => `${Number(number.toPrecision(4))}`;
 

@@ -11,9 +11,10 @@ import pytest
 
 from app.place import Place, cell_place
 from app.player import (
-    LEVELS,
-    MISSING,
+    COARSE,
+    FINE,
     SCRIPT,
+    WHOLE,
     View,
     encode,
     fitted_limits,
@@ -63,14 +64,15 @@ def decode(block: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 def values_of(header: dict[str, Any], arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
     scale = header["scales"][name]
-    return np.where(arrays[name] == MISSING, np.nan, scale["minimum"] + scale["quantum"] * arrays[name])
+    return np.where(arrays[name] == scale["missing"], np.nan, scale["minimum"] + scale["quantum"] * arrays[name])
 
 
-def test_the_fields_come_back_to_half_a_quantum() -> None:
-    header, arrays = decode(encode(view()))
-    assert header["scales"]["mean"]["quantum"] == pytest.approx(35 / LEVELS)
+@pytest.mark.parametrize(("coarse", "levels"), [(False, 2**FINE - 2), (True, 2**COARSE - 2)])
+def test_the_fields_come_back_to_half_a_quantum(coarse: bool, levels: int) -> None:
+    header, arrays = decode(encode(view(coarse=coarse)))
+    assert header["scales"]["mean"]["quantum"] == pytest.approx(35 / levels)
     back = values_of(header, arrays, "mean").reshape(3, 3, 4)
-    assert np.abs(back - view().mean).max() <= 35 / LEVELS / 2
+    assert np.abs(back - view().mean).max() <= 1.001 * 35 / levels / 2
 
 
 def test_every_array_starts_at_a_multiple_of_four_bytes() -> None:
@@ -95,7 +97,7 @@ def test_no_truth_at_all_still_gives_finite_limits() -> None:
 
 @pytest.mark.parametrize("value", [0.0, -3.5])
 def test_a_constant_field_comes_back_exactly(value: float) -> None:
-    codes, scale = quantise(np.full((2, 2), value, np.float32))
+    codes, scale = quantise(np.full((2, 2), value, np.float32), FINE)
     assert np.all(scale["minimum"] + scale["quantum"] * codes == value)
 
 
@@ -203,7 +205,7 @@ def test_coastlines_are_shares_of_the_map() -> None:
     lines = [np.array([[160.0, -60.0], [200.0, -30.0], [180.0, -45.0]]), np.array([[180.0, -30.0], [190.0, -45.0]])]
     _, arrays = decode(encode(on_earth(coastlines=lines)))
     assert arrays["coastStarts"].tolist() == [0, 3, 5]
-    shares = arrays["coast"].reshape(-1, 2) / MISSING
+    shares = arrays["coast"].reshape(-1, 2) / WHOLE
     expected = np.array([[0, 0], [1, 1], [0.5, 0.5], [0.5, 1], [0.75, 0.5]])
     np.testing.assert_allclose(shares, expected, atol=1e-5)
 
