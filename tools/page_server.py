@@ -34,19 +34,25 @@ def find_chromium() -> str | None:
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, COMMANDS)), None)
 
 
+def free_port() -> int:
+    """A port that nobody serves on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The address of a server of this process's own on a free port; what it stores lies in `folder`.
+def served(folder: Path, port: int | None = None) -> Iterator[str]:
+    """The address of a server of this process's own, on a free port if none is named; it stores in `folder`.
 
     Raises:
         NoAnswer: it ended, or took longer than START_SECONDS.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = port or free_port()
     folders = {"COLDCAST_CACHE_DIR": folder / "cache", "COLDCAST_DATA_DIR": folder / "data"}
     for own in folders.values():
-        own.mkdir(parents=True)
+        own.mkdir(parents=True, exist_ok=True)
     words = ["streamlit", "run", "app/main.py", "--server.port", str(port), "--server.address", "127.0.0.1"]
     log = folder / "server.txt"
     with log.open("wb") as output:

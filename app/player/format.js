@@ -12,15 +12,14 @@ function formatValue(value, digits = 3) {
   return text.replace("-", "−");
 }
 
-// A number without zeros at its end.
+// A number of three digits without zeros at its end.
 function formatShort(value) {
-  const text = formatValue(value);
-  return text.includes(".") && !text.includes("e") ? text.replace(/\.?0+$/, "") : text;
+  return String(Number(value.toPrecision(3))).replaceAll("-", "−");
 }
 
 // A number that was typed, with a comma or a true minus sign; NaN for anything else.
 function parseValue(text) {
-  const plain = text.trim().replace("−", "-").replace(",", ".");
+  const plain = text.trim().replaceAll("−", "-").replace(",", ".");
   return plain === "" ? NaN : Number(plain);
 }
 

@@ -21,7 +21,8 @@ function savePicture(player) {
   context.font = `13px ${style.fontFamily}`;
   context.fillText(player.clock.textContent, 0, 36);
   for (const panel of player.panels) drawPanel(context, panel, maps, 56);
-  canvas.toBlob((blob) => offer(blob, `${player.view.dataset}_${player.view.variable}_lead-${player.frame}.png`));
+  const lead = player.clockLead.textContent.replace(" ", "-");
+  canvas.toBlob((blob) => offer(blob, `${player.view.dataset}_${player.view.variable}_lead-${lead}.png`));
 }
 
 // Everything stands where it stands on the screen.
@@ -39,7 +40,7 @@ function drawPanel(context, panel, maps, below) {
     const [x, y, , tall] = at(node);
     const style = getComputedStyle(node);
     context.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
-    context.fillText(node.value ?? node.textContent, x, y + 0.5 * tall + 0.35 * parseFloat(style.fontSize));
+    context.fillText(node.value || node.textContent, x, y + 0.5 * tall + 0.35 * parseFloat(style.fontSize));
   }
 }
 

@@ -3,6 +3,7 @@
 const SPEEDS = [0.25, 0.5, 1, 2, 4];
 const DEEPEST = 0.02; // of the map's width: as far as one can zoom in
 const ZOOM = 1.5; // of one press
+const TICKS = 6; // intervals between the numbers along an axis, at most
 const ICONS = {
   play: "M4 2l10 6-10 6z",
   pause: "M4 2h3v12H4zM9 2h3v12H9z",
@@ -152,11 +153,14 @@ class Player {
 
   listen() {
     this.resizes.observe(this.root);
+    clearInterval(this.looking);
+    this.looking = setInterval(() => this.moment && this.charts.move(this.moment.frame), 500); // charts come later
     for (const [target, event, action] of this.listeners) target.addEventListener(event, action);
   }
 
   rest() {
     cancelAnimationFrame(this.pending);
+    clearInterval(this.looking);
     this.resizes.disconnect();
     for (const [target, event, action] of this.listeners) target.removeEventListener(event, action);
   }
@@ -317,6 +321,12 @@ class Player {
     setTimeout(() => this.tell("drawn", true));
   }
 
+  // Draw with new numbers, though the lead is the same.
+  redraw() {
+    this.wordsOf = -1;
+    this.draw();
+  }
+
   // Words and numbers are those of the lead itself, also on the way to the next.
   showWords({ frame }) {
     if (this.wordsOf !== frame) {
@@ -396,8 +406,8 @@ class Player {
   showPart() {
     const { x, y } = this.viewport;
     const { onEarth, aspect } = this.view;
-    this.xTicks = ticksBetween(...x, onEarth ? 6 : 5, onEarth);
-    this.yTicks = ticksBetween(...y, onEarth ? 6 : aspect > 3 ? 3 : 5, onEarth);
+    this.xTicks = ticksBetween(...x, TICKS, onEarth);
+    this.yTicks = ticksBetween(...y, aspect > 3 ? 3 : TICKS, onEarth);
     for (const panel of this.panels) panel.showTicks();
     this.whole.disabled = this.isWhole;
     this.draw();
@@ -446,9 +456,9 @@ class Player {
     const isFree = place.box ? !this.cellsInBox(place.box).next().done : place.cell >= 0 && !this.view.arrays.solid[place.cell];
     if (isFree) {
       this.place = place;
-      this.tell("place", { ...place, dataset: this.view.dataset });
+      this.tell("place", place);
     }
-    this.draw();
+    this.redraw();
   }
 
   // -- choices -------------------------------------------------------------------------------------------
@@ -463,13 +473,13 @@ class Player {
 
   toggleColours() {
     this.remember({ ownColours: !this.known.ownColours });
-    this.draw();
+    this.redraw();
     this.settle();
   }
 
   changeLimits(group, limits) {
     for (const panel of this.panels) if (panel.group === group) panel.fixedLimits = limits;
-    this.draw();
+    this.redraw();
     this.tell("limits", { group, limits });
   }
 

@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.backend import Backend, Cost
+from app.demo import SCENES
 from app.forecast.running import cost_words
 from app.sampler import CUSTOM
 from engine.errors import DataError, RequestError
@@ -342,3 +343,74 @@ def test_the_about_page_explains_the_scores() -> None:
     page = AppTest.from_string("from app.pages import about; about.show()").run()
     assert not page.exception
     assert "CRPS" in page.markdown[0].value
+
+
+def test_a_preview_has_a_few_members_and_run_adds_the_others(open_page: Open, engine: FakeEngine) -> None:
+    page = open_page(**(SHORT | {"members": "9"}))
+    page = to_the_end(next(button for button in page.button if button.label == "Preview").click().run())
+    assert "4 members · 5 steps" in heading(page)
+    assert page.query_params["members"] == "9"
+    assert "**Run** adds the other 5" in page.main.caption[0].value
+    page = run_to_the_end(page)
+    assert "9 members · 5 steps" in heading(page)
+
+
+def test_few_members_need_no_preview(open_page: Open) -> None:
+    page = open_page(**SHORT)
+    assert next(button for button in page.button if button.label == "Preview").disabled
+
+
+def test_what_is_stored_is_shown_without_a_press(
+    open_page: Open, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "calls_to_make", lambda request, cache: 0)
+    page = to_the_end(open_page(**SHORT))
+    assert "3 members · 5 steps" in heading(page)
+    widget(page, "number_input", "/seed").set_value(4).run()
+    assert "seed 4" in heading(to_the_end(page))
+    assert engine.forecasts == 2
+
+
+def test_a_stored_forecast_that_cannot_be_read_is_said_once(
+    open_page: Open, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "calls_to_make", lambda request, cache: 0)
+    engine.failure = DataError("The run 0 is damaged; restore it.")
+    page = to_the_end(open_page(**SHORT))
+    assert errors(page) == ["The run 0 is damaged; restore it."]
+    page.run()
+    assert engine.forecasts == 1
+
+
+def test_the_look_is_in_the_link_and_comes_back(open_page: Open) -> None:
+    page = run_to_the_end(open_page(**SHORT))
+    widget(page, "button_group", "/variable").set_value("displacement").run()
+    link = dict(page.query_params) | {"at": "2,3"}
+    assert link["variable"] == "displacement"
+    restored = run_to_the_end(open_page(**link))
+    assert widget(restored, "button_group", "/variable").value == "displacement"
+    assert "**At x 2, y 3**" in [text.value for text in restored.markdown]
+
+
+@pytest.mark.parametrize("entry", [{"variable": "salinity"}, {"at": "here"}, {"limits": "0,1"}, {"demo": "x"}])
+def test_a_look_that_cannot_be_used_is_one_sentence_at_most(open_page: Open, entry: dict[str, str]) -> None:
+    page = open_page(**(SHORT | entry))
+    assert not page.exception
+    assert len(page.error) == (0 if "demo" in entry else 1)
+
+
+def test_every_scene_of_the_demo_is_written_as_its_number(open_page: Open) -> None:
+    for number in range(1, len(SCENES) + 1):
+        page = to_the_end(open_page(demo=str(number)))
+        assert not page.exception
+        assert not page.error
+        assert dict(page.query_params) == {"demo": str(number)}
+        assert any(SCENES[number - 1].title in text.value for text in page.markdown)
+        assert heading(page)
+
+
+def test_leaving_the_demo_keeps_what_it_showed(open_page: Open) -> None:
+    page = to_the_end(open_page(demo="5"))
+    next(button for button in page.button if button.label == "Leave").click().run()
+    assert dict(page.query_params) == {"dataset": "spring-mesh", "init": "ood-1:0", "steps": "268"}
+    assert "Unlike training" in heading(page)

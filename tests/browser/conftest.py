@@ -7,9 +7,9 @@ from urllib.parse import urlparse
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.browser.pages import PATIENCE
 from tools.page_server import ARGUMENTS, find_chromium, served
 
-PATIENCE = 180_000  # ms; only a broken page needs as long
 Open = Callable[..., Page]
 
 

@@ -4,29 +4,12 @@ import re
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import PATIENCE, Open
+from tests.browser.conftest import Open
+from tests.browser.pages import PATIENCE, PICTURE, frame, player, wait_until_frame_is_not
 
 pytestmark = pytest.mark.browser
-
-PICTURE = """() => [...document.querySelectorAll('*')]
-    .flatMap(node => node.shadowRoot ? [...node.shadowRoot.querySelectorAll('canvas.field')] : [])
-    .map(canvas => canvas.toDataURL()).join()"""
-
-
-def player(page: Page) -> Locator:
-    found = page.locator(".player")
-    expect(found).to_be_visible(timeout=PATIENCE)
-    return found
-
-
-def frame(page: Page) -> int:
-    return int(player(page).get_attribute("data-frame") or -1)
-
-
-def wait_until_frame_is_not(page: Page, before: int) -> None:
-    expect(player(page)).not_to_have_attribute("data-frame", str(before), timeout=PATIENCE)
 
 
 def test_the_first_visit_shows_a_moving_example(open_page: Open) -> None:
@@ -54,7 +37,7 @@ def test_the_first_visit_shows_real_sea_surface_temperature_with_coastlines(open
 
 def test_data_that_are_not_there_are_offered_not_missed(open_page: Open) -> None:
     page = open_page()
-    page.get_by_role("combobox").first.click()
+    page.get_by_role("combobox", name="Data set").click()
     page.get_by_role("option", name="Daily SST").click()
     expect(page.get_by_text("NOAA OISST").first).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
@@ -62,7 +45,7 @@ def test_data_that_are_not_there_are_offered_not_missed(open_page: Open) -> None
 
 def test_a_data_set_is_picked_a_short_forecast_runs_and_the_frames_change(open_page: Open) -> None:
     page = open_page("/?dataset=navier-stokes")
-    page.get_by_role("combobox").first.click()
+    page.get_by_role("combobox", name="Data set").click()
     page.get_by_role("option", name="Spring mesh").click()
     expect(page.get_by_role("radio", name="Displacement")).to_be_visible(timeout=PATIENCE)
     for name, presses in (("Horizon", 19), ("Ensemble members", 2)):

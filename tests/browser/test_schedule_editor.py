@@ -5,7 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import PATIENCE, Open
+from tests.browser.conftest import Open
+from tests.browser.pages import PATIENCE
 
 pytestmark = pytest.mark.browser
 
