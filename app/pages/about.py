@@ -20,8 +20,12 @@ one ensemble member.
 ## What the maps show
 - **Mean** and **spread** (standard deviation) of the members, the **truth** where the run is known, and
   the **error**, mean − truth.
-- Colours keep the same limits over all lead times; mean and truth share theirs. Values between the
-  frames' codes are exact to a 65534th of the range.
+- Colours keep the same ends over all lead times, members and schedules until you write others beside the
+  colour bar; at first they span the 2nd to 98th percentile. Mean and truth share theirs.
+- While the maps play, the picture glides from one lead to the next; numbers and still pictures are those of
+  a lead. Numbers on the maps are rounded to a 65534th of the range, or a 254th while members arrive; charts
+  and files have them in full.
+- A click shows the members at a cell, a drag the mean of a box over the cells that count, by their area.
 
 ## What the scores mean
 - **CRPS**, the continuous ranked probability score, in the units of the variable; 0 is perfect. It is

@@ -322,6 +322,7 @@ def _header(view: View, scales: Mapping[str, Mapping[str, float]]) -> dict[str, 
         "axesLabel": "" if on_earth else f"x, y{length}",
         "onEarth": on_earth,
         "solidName": "land" if on_earth else "obstacle",
+        "blends": view.margin is None,  # between "it happened" and "it did not" there is nothing
         "labels": view.labels,
         "place": {"cell": place.south * columns + place.west}
         if place.is_cell

@@ -22,7 +22,7 @@ class FieldMap {
     this.along = element("div", "hair along", clip);
     this.pin = element("div", "pin", clip);
     this.box = element("div", "box", clip);
-    this.empty = element("div", "empty", this.frameNode, "no truth here");
+    this.empty = element("div", "empty", this.frameNode, "no truth is known at this lead");
     this.ticks = element("div", "ticks", this.frameNode);
     this.buildLegend();
     new Pointer(this);

@@ -301,7 +301,7 @@ class Player {
   // -- drawing -------------------------------------------------------------------------------------------
 
   draw() {
-    const moment = new Moment(this.view, this.position, this.playing);
+    const moment = new Moment(this.view, this.position, this.playing && this.view.blends);
     this.moment = moment;
     for (const panel of this.panels) {
       panel.draw(moment);

@@ -69,6 +69,9 @@ def ratio_chart(lead: np.ndarray, ratio: np.ndarray, *, time_units: str) -> go.F
     known = ratio[np.isfinite(ratio)]
     top = max(1.5, 1.1 * float(known.max())) if known.size else 1.5
     figure = styled(figure, time_units=time_units, y_title="spread ÷ RMSE")
+    if not known.size:
+        where = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
+        figure.add_annotation(**where, text="no truth is known here", showarrow=False, font={"color": GREY})
     return figure.update_yaxes(range=[0, top])
 
 

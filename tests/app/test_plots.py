@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.plots.curves import BLUE, Curve, ratio_chart, score_chart
+from app.plots.curves import BLUE, Curve, ratio_chart, score_chart, with_cursor
 from app.plots.fan import fan_chart, normal_bands, quantile_bands
 from app.plots.plume import Plume, plume_chart
 from app.plots.probability import probability_chart
@@ -32,6 +32,7 @@ def test_the_ratio_chart_always_shows_one() -> None:
     assert low.layout.yaxis.range[1] >= 1.5
     none = ratio_chart(LEAD, np.array([np.nan, np.nan]), time_units="s")
     assert none.layout.yaxis.range == (0, 1.5)
+    assert [note.text for note in none.layout.annotations] == ["no truth is known here"]
 
 
 def test_the_bands_of_one_to_five_are_its_quartiles() -> None:
@@ -80,3 +81,16 @@ def test_the_plume_shows_every_member_and_names_el_nino_and_la_nina() -> None:
     assert np.isnan(drawn[:, 2]).all()  # a gap from one member to the next
     assert [note.text for note in figure.layout.annotations] == ["El Niño", "", "La Niña"]
     assert {line.y0 for line in figure.layout.shapes} >= {0.5, 0.0, -0.5}
+
+
+def test_members_are_one_line_with_gaps() -> None:
+    members = np.array([[1.0, 2.0], [3.0, 4.0]])
+    figure = fan_chart(LEAD, quantile_bands(members), members[0], members=members, time_units="s", units="m")
+    (line,) = [each for each in figure.data if each.name == "members"]
+    np.testing.assert_array_equal(line.y, [1, 2, np.nan, 3, 4, np.nan])
+    np.testing.assert_array_equal(line.x, [0.5, 1, 1, 0.5, 1, 1])
+
+
+def test_a_chart_says_where_every_frame_of_the_maps_stands() -> None:
+    figure = with_cursor(ratio_chart(LEAD, np.array([1.0, 1.0]), time_units="s"), [0, *LEAD])
+    assert figure.layout.meta["cursor"] == [0, 0.5, 1.0]
