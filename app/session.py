@@ -36,7 +36,8 @@ class Visit:
 
     begun: data sets whose first forecast started by itself. arrived: members and leads shown of the run under way, and
     when the page was last drawn for it; started: when it was asked for. link: what was last written into the link.
-    greeted: whether the browser has drawn maps before. scene: of the demo, from 1 on; 0 outside of it.
+    greeted: whether the browser has drawn maps before. scene: of the demo, from 1 on; 0 outside of it;
+    scene_query: what the link would be without it.
     """
 
     dataset: str
@@ -53,21 +54,23 @@ class Visit:
     link: dict[str, str] = field(default_factory=dict)
     greeted: bool = False
     scene: int = 0
+    scene_query: dict[str, str] | None = None
 
 
 def visit() -> Visit:
     """This visitor; at first, what the link says."""
     if "visit" not in st.session_state:
-        st.session_state["visit"] = Visit("", {}, [])
-        follow_link()
-    here: Visit = st.session_state["visit"]
-    return here
+        here = Visit("", {}, [])
+        follow_link(here)
+        st.session_state["visit"] = here
+    found: Visit = st.session_state["visit"]
+    return found
 
 
-def follow_link() -> None:
-    """Turn to what the link says."""
-    here, link = visit(), st.query_params.to_dict()
-    here.link, here.scene = link, scene_number(link)
+def follow_link(here: Visit) -> None:
+    """Let a visitor turn to what the link says."""
+    link = st.query_params.to_dict()
+    here.link, here.scene, here.scene_query = link, scene_number(link), None
     query = with_scene(link)
     request, problems = request_from_query(query, backend().resolve, backend().first_request)
     look, more = look_from_query(query if query.get("dataset") == request.dataset else {}, request.dataset)
@@ -81,7 +84,7 @@ def turn_to_scene(number: int) -> None:
     if number:
         st.query_params.from_dict({"demo": str(number)})
         begin_anew()
-        follow_link()
+        follow_link(visit())
     else:
         visit().scene = 0
 
@@ -100,7 +103,7 @@ def follow_history() -> None:
     context = get_script_run_ctx()
     if context is not None and context.is_history_navigation and st.query_params.to_dict() != visit().link:
         begin_anew()
-        follow_link()
+        follow_link(visit())
 
 
 def request_of(dataset: str) -> ResolvedRequest:
@@ -158,11 +161,11 @@ def write_link(dataset: str) -> None:
 
 
 def _write_link(query: dict[str, str]) -> None:
-    here, now = visit(), scene()
-    if now is not None:
-        query = {"demo": str(here.scene)} | {
-            name: value for name, value in query.items() if now.query.get(name) != value
-        }
+    here = visit()
+    if here.link.keys() == {"demo"} and here.scene_query is None:  # it has just begun
+        here.scene_query = query
+    if here.scene and query == here.scene_query:  # else it is no longer what the scene shows
+        query = {"demo": str(here.scene)}
     here.link = query
     if st.query_params.to_dict() != query:
         st.query_params.from_dict(query)

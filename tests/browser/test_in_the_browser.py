@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import Open
-from tests.browser.pages import PATIENCE, PICTURE, frame, player, wait_until_frame_is_not
+from tests.browser.pages import PATIENCE, PICTURE, chart, frame, player, wait_until_frame_is_not
 
 pytestmark = pytest.mark.browser
 
@@ -170,3 +170,27 @@ def test_nothing_overflows_a_narrow_screen(address: str, browser: Browser, schem
     assert box is not None
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= 400
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("link", ["?dataset=sst-monthly", "?dataset=navier-stokes", "?dataset=spring-mesh", "?demo=2"])
+@pytest.mark.parametrize("width", [320, 400, 768, 1100, 1440, 2560])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_viewport_holds_the_page_without_a_complaint(
+    address: str, browser: Browser, scheme: Literal["light", "dark"], width: int, link: str
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, has_touch=width < 800)
+    page, complaints = context.new_page(), list[str]()
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(f"{address}/{link}")
+    chart(page, "fan")
+    page.get_by_role("button", name="Zoom in").click()
+    page.get_by_role("button", name="Keys (?)").click()
+    wide = page.evaluate("() => document.documentElement.scrollWidth")
+    boxes = page.locator(".player, .js-plotly-plot").evaluate_all(
+        "nodes => nodes.map(node => node.getBoundingClientRect()).map(box => [box.left, box.right])"
+    )
+    context.close()
+    assert wide <= width
+    assert all(left >= 0 and right <= width for left, right in boxes)
+    assert complaints == []
