@@ -22,7 +22,7 @@ from engine.baselines import read_table
 from engine.cache import ArrayCache, default_cache
 from engine.datasets import Dataset, Run, get_dataset
 from engine.datasets.base import InitialCondition, load_run, parse_initial_condition
-from engine.errors import CheckpointError, EngineError
+from engine.errors import CheckpointError, EngineError, RequestError
 from engine.forecasting import Progress
 from engine.fronts import measure_seconds_per_call
 from engine.growing import GrowingEnsemble
@@ -145,6 +145,7 @@ class Backend:
             estimate=self._most_seconds,
             resumable=lambda: default_cache().problem is None,
         )
+        self._started: dict[ResolvedRequest, str] = {}
         self._parts: OrderedDict[str, tuple[tuple[int, int], Shown]] = OrderedDict()
         self._parts_lock = threading.Lock()
         self._examples: dict[str, Shown | None] = {}
@@ -260,7 +261,17 @@ class Backend:
 
     def start(self, request: ResolvedRequest, owner: str) -> str:
         """Queue a request for a visitor; returns the id of its job. Raises RequestError if the queue is full."""
-        return self._executor.submit(request, owner=owner)
+        self._started[request] = job_id = self._executor.submit(request, owner=owner)
+        while len(self._started) > KEPT_PARTS:
+            self._started.pop(next(iter(self._started)))
+        return job_id
+
+    def is_under_way(self, request: ResolvedRequest) -> bool:
+        """Whether a run of this very request goes on."""
+        try:
+            return request in self._started and not self.job(self._started[request]).finished
+        except RequestError:  # it ended long ago
+            return False
 
     def job(self, job_id: str) -> Job:
         """How a job stands."""

@@ -66,9 +66,11 @@ SCENES = (
 
 
 def scene_number(query: Mapping[str, str]) -> int:
-    """The scene that a link asks for, from 1 on; 0 for none, the last for one beyond it."""
+    """The scene that a link asks for, from 1 on; 0 for none or another data set's, the last for one beyond it."""
     asked = query.get("demo", "0")
-    return min(int(asked), len(SCENES)) if asked.isdecimal() else 0
+    number = min(int(asked), len(SCENES)) if asked.isdecimal() and len(asked) < 4 else 0
+    own = SCENES[number - 1].query["dataset"]
+    return number if query.get("dataset", own) == own else 0
 
 
 def with_scene(query: Mapping[str, str]) -> dict[str, str]:

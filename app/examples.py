@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from app.summary import Ensemble, Maps, Scores, Summary, places, solid_channel
-from app.variables import CLIMATOLOGY, variables_of
+from app.variables import CLIMATOLOGY, Variable, variables_of
 from engine.datasets import Dataset, get_dataset
 from engine.datasets.base import Run, axes_of, parse_initial_condition
 from engine.errors import DataError
@@ -16,6 +16,14 @@ from engine.folders import bundled_dir
 LEVELS = {"mean": 300, "spread": 50}  # steps from least to largest value: few, so that the file stays small
 MEMBER_STEP = 0.02  # of the channel's units: finer than any colour or curve shows
 MAPS, SCORES = ("mean", "spread"), ("crps", "rmse", "spread")
+
+
+def rounding_of(summary: Summary, variable: Variable) -> dict[str, float]:
+    """The steps in which the maps of a stored example are kept; none of a forecast with members."""
+    if summary.ensemble is not None:
+        return {}
+    maps = summary.maps(variable)
+    return {kind: float(np.ptp(getattr(maps, kind)[1:])) / levels for kind, levels in LEVELS.items()}
 
 
 def example_path(dataset: str) -> Path:

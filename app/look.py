@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from app.variables import Threshold, variables_of
+from app.variables import Threshold, exceedance, variables_of
 from engine.errors import RequestError
 
 Limits = dict[str, tuple[float, float]]
@@ -18,7 +18,8 @@ class Look:
     """variable: its name; at: coordinates of a cell (x, y) or of a box (x, y, x, y), empty where nobody chose.
 
     limits: the colours' ends by variable, held once they were shown, so that they do not move with time, members or
-    schedules; chosen: the variables whose limits a person has set; traces: whether paths of particles are drawn.
+    schedules; chosen: the variables whose limits are not those that fit, which the link names; traces: whether paths of
+    particles are drawn.
     """
 
     variable: str
@@ -27,6 +28,17 @@ class Look:
     limits: Mapping[str, Limits] = field(default_factory=dict)
     chosen: frozenset[str] = frozenset()
     traces: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The name of what is shown: a heatwave's says its threshold."""
+        return exceedance(self.threshold).name if self.variable == exceedance(Threshold()).name else self.variable
+
+    def keeping_limits(self, before: "Look") -> "Look":
+        """The same with the colours shown before, where a link says none; a person's choice for this variable ends."""
+        kept = {name: held for name, held in before.limits.items() if name not in before.chosen or name != self.shown}
+        chosen = (before.chosen - {self.shown}) | self.chosen
+        return replace(self, limits={**kept, **self.limits}, chosen=chosen)
 
     def with_limits(self, variable: str, limits: Limits | None, *, chosen: bool = False) -> "Look":
         """The same with other colours of a variable; None lets the next forecast decide."""
@@ -62,8 +74,8 @@ def look_to_query(look: Look, dataset: str) -> dict[str, str]:
         query["threshold"] = look.threshold.reference
     if look.at:
         query["at"] = ",".join(f"{each:g}" for each in look.at)
-    if look.variable in look.chosen:
-        ends = look.limits[look.variable].items()
+    if look.shown in look.chosen:
+        ends = look.limits[look.shown].items()
         query["limits"] = ",".join(f"{group}:{low:g}:{high:g}" for group, (low, high) in ends)
     if look.traces:
         query["traces"] = "true"
@@ -105,10 +117,12 @@ def _limits(look: Look, dataset: str, text: str) -> Look:
         if group not in GROUPS or len(numbers) != 2 or not numbers[0] < numbers[1] or not np.isfinite(numbers).all():
             raise RequestError(f"The link says limits={text}: give ends of colours such as field:0:1.6,spread:0:0.3.")
         found[group] = (numbers[0], numbers[1])
-    return look.with_limits(look.variable, found, chosen=True)
+    return look.with_limits(look.shown, found, chosen=True)
 
 
 def _traces(look: Look, dataset: str, text: str) -> Look:
+    if text not in ("true", "false"):
+        raise RequestError(f"The link says traces={text}: give true or false.")
     return replace(look, traces=text == "true")
 
 
@@ -124,6 +138,6 @@ READERS: dict[str, Any] = {
     "variable": _variable,
     "threshold": _threshold,
     "at": _at,
-    "limits": _limits,  # of the variable, which is read before
+    "limits": _limits,  # of the variable and its threshold, which are read before
     "traces": _traces,
 }

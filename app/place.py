@@ -46,9 +46,13 @@ def coordinates_of(place: Place, x: np.ndarray, y: np.ndarray) -> tuple[float, .
     return tuple(ends[:2] if place.is_cell else ends)
 
 
-def place_at(coordinates: Sequence[float], x: np.ndarray, y: np.ndarray) -> Place:
-    """The cells nearest to coordinates (x, y), or to the corners (x, y, x, y) of a box."""
-    columns = sorted(int(np.abs(x - each).argmin()) for each in coordinates[0::2])
+def place_at(coordinates: Sequence[float], x: np.ndarray, y: np.ndarray, *, turn: float | None = None) -> Place:
+    """The cells nearest to coordinates (x, y), or to the corners (x, y, x, y) of a box.
+
+    turn: what may be added to x, 360 for longitudes, of which -150 and 210 are the same.
+    """
+    along = [each if turn is None else each + turn * round((x.mean() - each) / turn) for each in coordinates[0::2]]
+    columns = sorted(int(np.abs(x - each).argmin()) for each in along)
     rows = sorted(int(np.abs(y - each).argmin()) for each in coordinates[1::2])
     return Place(columns[0], rows[0], columns[-1], rows[-1])
 

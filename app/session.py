@@ -34,15 +34,17 @@ def backend() -> Backend:
 class Visit:
     """One visitor: the request and the look of every data set seen, the job under way, and the forecasts shown last.
 
-    begun: data sets whose first forecast started by itself. arrived: members and leads shown of the run under way, and
-    when the page was last drawn for it; started: when it was asked for. link: what was last written into the link.
-    greeted: whether the browser has drawn maps before. scene: of the demo, from 1 on; 0 outside of it;
-    scene_query: what the link would be without it.
+    problems: of the last run; complaints: about the link. begun: data sets whose first forecast started by itself.
+    arrived: members and leads shown of the run under way, and when the page was last drawn for it; started: when it was
+    asked for. link: what was last written into the link. greeted: whether the browser has drawn maps before. came:
+    whether a run that went on before was looked for. scene: of the demo, from 1 on; 0 outside of it; scene_query: what
+    the link would be without it.
     """
 
     dataset: str
     requests: dict[str, ResolvedRequest]
     problems: list[str]
+    complaints: list[str] = field(default_factory=list)
     owner: str = field(default_factory=lambda: uuid.uuid4().hex)
     run: str | None = None
     running: ResolvedRequest | None = None
@@ -53,6 +55,7 @@ class Visit:
     started: float = 0.0
     link: dict[str, str] = field(default_factory=dict)
     greeted: bool = False
+    came: bool = False
     scene: int = 0
     scene_query: dict[str, str] | None = None
 
@@ -74,8 +77,9 @@ def follow_link(here: Visit) -> None:
     query = with_scene(link)
     request, problems = request_from_query(query, backend().resolve, backend().first_request)
     look, more = look_from_query(query if query.get("dataset") == request.dataset else {}, request.dataset)
-    here.dataset, here.problems = request.dataset, problems + more
-    here.requests[request.dataset], here.looks[request.dataset] = request, look
+    here.dataset, here.problems, here.complaints = request.dataset, [], problems + more
+    here.requests[request.dataset] = request
+    here.looks[request.dataset] = look.keeping_limits(look_of(request.dataset, here))
     st.session_state["dataset"] = request.dataset
 
 
@@ -86,6 +90,13 @@ def turn_to_scene(number: int) -> None:
         begin_anew()
         follow_link(visit())
     else:
+        visit().scene = 0
+
+
+def leave_scene_of_another(dataset: str) -> None:
+    """Leave the demo where a person turned to another data set than the scene's."""
+    now = scene()
+    if now is not None and now.query["dataset"] != dataset:
         visit().scene = 0
 
 
@@ -101,7 +112,9 @@ def follow_history() -> None:
     No other run of the script trusts the link: it may be older than what the page was told since.
     """
     context = get_script_run_ctx()
-    if context is not None and context.is_history_navigation and st.query_params.to_dict() != visit().link:
+    link = st.query_params.to_dict()
+    # an empty link is the entry that Streamlit's navigation leaves before the page has written its own
+    if context is not None and context.is_history_navigation and link and link != visit().link:
         begin_anew()
         follow_link(visit())
 
@@ -129,7 +142,7 @@ def starts_from_an_own_field(dataset: str) -> bool:
 def turn_to(dataset: str) -> None:
     """Turn to a data set whose data are not there: there is nothing to keep but its name."""
     here = visit()
-    here.dataset, here.problems = dataset, []
+    here.dataset, here.problems, here.complaints = dataset, [], []
     _write_link({"dataset": dataset})
 
 
@@ -138,13 +151,15 @@ def keep(request: ResolvedRequest) -> None:
     here = visit()
     if request != here.requests.get(request.dataset) or request.dataset != here.dataset:
         here.problems = []
+        if request != here.requests.get(request.dataset):
+            here.complaints = []
     here.dataset = request.dataset
     here.requests[request.dataset] = request
 
 
-def look_of(dataset: str) -> Look:
+def look_of(dataset: str, here: Visit | None = None) -> Look:
     """How this visitor looks at a data set."""
-    return visit().looks.get(dataset) or first_look(dataset)
+    return (here or visit()).looks.get(dataset) or first_look(dataset)
 
 
 def change_look(dataset: str, **news: Any) -> Look:
@@ -241,6 +256,14 @@ def start(request: ResolvedRequest) -> None:
             here.problems = [str(error)]
 
 
+def rejoin(request: ResolvedRequest) -> None:
+    """Follow the run of a request that goes on already, once: a person may have loaded the page anew."""
+    here = visit()
+    if not here.came and here.run is None and backend().is_under_way(request):
+        start(request)
+    here.came = True
+
+
 def show_stored(request: ResolvedRequest, patience: float) -> None:
     """Take up a request of which all is stored, and wait a moment for it; does nothing where it is shown already."""
     here = visit()
@@ -294,8 +317,13 @@ def collect(job: Job) -> None:
 def place_of(summary: Summary) -> Place:
     """The place whose fan chart is shown; a free cell near the middle where none was chosen, or it is not free."""
     look, counted = look_of(summary.dataset), summary.counted
-    found = place_at(look.at, summary.x, summary.y) if look.at else middle(counted)
-    return found if found.part(counted).any() else middle(counted)
+    if not look.at:
+        return middle(counted)
+    found = place_at(look.at, summary.x, summary.y, turn=360.0 if summary.on_earth else None)
+    if not found.part(counted).any():
+        found = middle(counted)
+    look_at_place(summary, found)  # the link names what is shown, not what was asked for beyond the map
+    return found
 
 
 def look_at_place(summary: Summary, place: Place) -> None:

@@ -98,7 +98,7 @@ class Ensemble:
             values = variable.of({**{name: all_[:, part] for name, all_ in self.members.items()}, **beside})
             known = variable.of({**{name: all_[part] for name, all_ in self.truth.items()}, **beside})
             mean.append(values.mean(axis=0))
-            spread.append(values.std(axis=0, ddof=1) if self.count > 1 else np.zeros_like(mean[-1]))
+            spread.append(values.std(axis=0, ddof=1) if self.count > 1 else np.full_like(mean[-1], np.nan))
             truth.append(known.astype(np.float32))
             scores.append(score(values[..., self.scored], known[..., self.scored]))
         return Maps(
@@ -175,8 +175,12 @@ class Summary:
     @property
     def areas(self) -> np.ndarray:
         """What a cell of every row counts for, (y, 1)."""
-        on_earth = get_dataset(self.dataset).calendar is not None
-        return np.cos(np.deg2rad(self.y))[:, None] if on_earth else np.ones((len(self.y), 1))
+        return np.cos(np.deg2rad(self.y))[:, None] if self.on_earth else np.ones((len(self.y), 1))
+
+    @property
+    def on_earth(self) -> bool:
+        """Whether the axes are degrees."""
+        return get_dataset(self.dataset).calendar is not None
 
     @property
     def nbytes(self) -> int:

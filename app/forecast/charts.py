@@ -134,7 +134,9 @@ def spread_and_error(dataset: Dataset, summary: Summary, variable: Variable) -> 
 
 def _ratio(dataset: Dataset, summary: Summary, variable: Variable) -> go.Figure:
     lead = summary.leads * dataset.time_step
-    chart = ratio_chart(lead, summary.maps(variable).scores.ratio, time_units=dataset.time_units)
+    missing = "a spread needs two members" if summary.members < 2 else "no truth is known here"
+    ratio = summary.maps(variable).scores.ratio
+    chart = ratio_chart(lead, ratio, time_units=dataset.time_units, missing=missing)
     return with_cursor(chart, [0, *lead])
 
 
@@ -231,6 +233,7 @@ PLUME_HELP = (
 RATIO_HELP = "1 is a reliable ensemble; below 1 it is too sure of itself, above 1 not sure enough."
 FAN_HELP = (
     "The members at the marked place, which a click on a map moves; a drag marks a box, whose mean is shown (cells "
-    "count by their area). Ranges hold the middle 80 % and 50 % of the members. A stored example without members shows "
-    "the normal distribution of its mean and spread. A click on the chart moves the maps to that lead time."
+    "count by their area; the number beside the Spread map is the mean of its cells' spreads, which is more). Ranges "
+    "hold the middle 80 % and 50 % of the members. A stored example without members shows the normal distribution of "
+    "its mean and spread. A click on the chart moves the maps to that lead time."
 )

@@ -7,6 +7,8 @@ import numpy as np
 
 from app import session, wording
 from app.backend import Shown
+from app.examples import rounding_of
+from app.forecast.charts import kept
 from app.look import Limits
 from app.player import Answers, View, fitted_limits
 from app.summary import Summary
@@ -44,6 +46,7 @@ def view_of(dataset: Dataset, shown: Shown, variable: Variable) -> View:
         truth=share * maps.truth,
         spread=maps.spread,
         solid=summary.solid,
+        rounding=rounding_of(summary, variable),
         mean_positions=None if grid else _positions(dataset, summary, "mean"),
         truth_positions=None if grid else _positions(dataset, summary, "truth"),
         springs=None if grid else springs(len(summary.y), len(summary.x)),
@@ -55,23 +58,20 @@ def view_of(dataset: Dataset, shown: Shown, variable: Variable) -> View:
         velocities=_velocities(dataset, summary),
         **_on_earth(dataset, summary, variable),
     )
-    return replace(view, limits=held_limits(view, hold=shown.origin != "arriving"))
+    fitted = kept(summary, ("fitted", variable.name), lambda: fitted_limits(view))
+    return replace(view, limits=held_limits(view, fitted, hold=shown.origin != "arriving"), fitted=fitted)
 
 
-def held_limits(view: View, *, hold: bool) -> Limits:
+def held_limits(view: View, fitted: Limits, *, hold: bool) -> Limits:
     """The ends of the colours: those shown before, so that nothing moves by itself, else those that fit.
 
     hold: whether those are kept from now on; not those of a forecast of which only the beginning is there.
     """
     look = session.look_of(view.dataset)
     held = look.limits.get(view.variable, {})
-    groups = {"field", "error", "spread" if view.margin is None else "margin"}
-    if set(held) >= groups:
-        return held
-    limits = {**fitted_limits(view), **held}
+    limits = {group: held.get(group, ends) for group, ends in fitted.items()}
     if hold:
-        is_chosen = view.variable in look.chosen
-        session.visit().looks[view.dataset] = look.with_limits(view.variable, limits, chosen=is_chosen)
+        session.visit().looks[view.dataset] = look.with_limits(view.variable, limits, chosen=limits != fitted)
     return limits
 
 

@@ -61,10 +61,11 @@ def extent_words(summary: Summary, said: dict[str, Any]) -> tuple[str, str]:
     dataset = get_dataset(summary.dataset)
     there, steps = int(summary.leads[-1]), said["steps"]
     count = f"{summary.members} of {said['members']}" if summary.members < said["members"] else f"{said['members']}"
+    members = f"{count} member" + ("" if said["members"] == 1 else "s")
     if dataset.calendar is None:
-        return f"{there} of {steps} steps" if there < steps else f"{steps} steps", f"{count} members"
+        return f"{there} of {steps} steps" if there < steps else f"{steps} steps", members
     reach = wording.duration(dataset, steps)
-    return f"{wording.duration(dataset, there)} of {reach}" if there < steps else reach, f"{count} members"
+    return f"{wording.duration(dataset, there)} of {reach}" if there < steps else reach, members
 
 
 def start_words(summary: Summary, init: str, reach: str, members: str) -> list[str]:

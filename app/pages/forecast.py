@@ -24,6 +24,7 @@ def show() -> None:
     """The page, top to bottom."""
     session.follow_history()
     visit = session.visit()
+    session.leave_scene_of_another(st.session_state.get("dataset", visit.dataset))
     scene_banner()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="top"):
         dataset = get_dataset(controls.dataset_control(visit.dataset, width=180))
@@ -34,8 +35,10 @@ def show() -> None:
         downloads.offer(dataset)
         return
     session.keep(request or given)
-    for problem in visit.problems:
+    for problem in (*visit.complaints, *visit.problems):
         st.error(plain(problem))
+    if request is not None:
+        session.rejoin(request)
     shown = session.shown(dataset.name, request)
     occasion = dataset.name
     if scene_runs(shown, request):

@@ -36,7 +36,8 @@ class View:
     mean, truth, spread: float32 (frame, y, x) in `units`, truth NaN where unknown; leads and valid: (frame,)
     in `time_units`; x and y: the grid's axes; solid: bool (y, x), obstacles or held particles. Particles
     stand at mean_positions and truth_positions, (frame, 2, y, x). place: what is marked. limits: the ends of the
-    colours. labels: what the clock says of every frame, lead and valid time, where those are no plain numbers.
+    colours; fitted: those that would fit. rounding: the steps in which mean and spread were stored, if they were.
+    labels: what the clock says of every frame, lead and valid time, where those are no plain numbers.
     coastlines: (point, 2) of longitude and latitude each, None unless the axes are degrees. margin: (frame, y, x) in
     margin_units; with it the field is a probability in percent, and this is the distance of the mean from the
     threshold. coarse: whether values are rounded more, since others soon follow. waits: whether Python waits to hear
@@ -67,6 +68,8 @@ class View:
     springs: np.ndarray | None = None
     place: Place = field(default_factory=lambda: cell_place(0, 0))
     limits: Limits = field(default_factory=dict)
+    fitted: Limits = field(default_factory=dict)
+    rounding: Mapping[str, float] = field(default_factory=dict)
     labels: Sequence[tuple[str, str]] | None = None
     coastlines: Sequence[np.ndarray] | None = None
     margin: np.ndarray | None = None
@@ -254,19 +257,23 @@ def _fields(view: View) -> dict[str, np.ndarray]:
 
 @dataclass(frozen=True)
 class Panel:
-    """One map: its title and note, the arrays it shows (of two the difference), and the group of its colours."""
+    """One map: its title and note, the arrays it shows (of two the difference), and the group of its colours.
+
+    empty: why it is empty, where it is.
+    """
 
     name: str
     title: str
     note: str
     values: tuple[str, ...]
     group: str
+    empty: str = "no truth is known at this lead"
 
 
 PANELS = (
     Panel("mean", "Mean", "of the members", ("mean",), "field"),
     Panel("truth", "Truth", "", ("truth",), "field"),
-    Panel("spread", "Spread", "standard deviation", ("spread",), "spread"),
+    Panel("spread", "Spread", "standard deviation", ("spread",), "spread", "a spread needs two members"),
     Panel("error", "Error", "mean − truth", ("mean", "truth"), "error"),
 )
 PROBABILITY_PANELS = (
@@ -339,20 +346,24 @@ def _header(view: View, scales: Mapping[str, Mapping[str, float]]) -> dict[str, 
 
 def _panel(view: View, panel: Panel, scales: Mapping[str, Mapping[str, float]], limits: Limits) -> dict[str, Any]:
     units, table = units_of(view, panel), table_of(view, panel)
-    quantum = max(scales[name]["quantum"] for name in panel.values)
+    step = max(max(scales[name]["quantum"], view.rounding.get(name, 0.0)) for name in panel.values)
+    rounded = f"rounded to steps of {step:.1g} {units}".strip()
+    full = "." if view.rounding else "; charts and files have them in full."
     return {
         "id": panel.name,
         "title": panel.title,
         "note": panel.note,
         "group": panel.group,
         "limits": limits[panel.group],
+        "fits": view.fitted.get(panel.group, limits[panel.group]) == limits[panel.group],
+        "step": step,
+        "emptyWords": panel.empty,
         "lut": table,
         "symmetric": table == "balance",
         "units": units,
         "legendNote": (
             "The ends of the colours are the same at all lead times: write others to change them. Values on the "
-            f"screen are rounded to steps of {quantum:.1g} {units}".strip()
-            + "; charts and files have them in full."
+            f"screen are {rounded}{full}"
         ),
         "values": panel.values,
         "positions": ("truth_x", "truth_y") if panel.name == "truth" else ("mean_x", "mean_y"),

@@ -8,8 +8,15 @@ function formatValue(value, digits = 3) {
   if (Number.isNaN(value)) return "–";
   if (value === 0) return "0";
   const size = Math.abs(value);
-  const text = size < 1e-3 || size >= 1e4 ? value.toExponential(digits - 2) : value.toPrecision(digits);
+  const text = size < 1e-3 || size >= 1e4 ? value.toExponential(Math.max(0, digits - 2)) : value.toPrecision(digits);
   return text.replace("-", "−");
+}
+
+// A number with as many digits, four at most, as it has in steps of `step`.
+function formatRounded(value, step) {
+  if (Number.isNaN(value) || Math.abs(value) < step / 2) return formatValue(Number.isNaN(value) ? value : 0);
+  const digits = 1 + Math.floor(Math.log10(Math.abs(value))) - Math.floor(Math.log10(step));
+  return formatValue(value, clamp(digits, 1, 4));
 }
 
 // A number of three digits without zeros at its end.

@@ -22,7 +22,7 @@ class FieldMap {
     this.along = element("div", "hair along", clip);
     this.pin = element("div", "pin", clip);
     this.box = element("div", "box", clip);
-    this.empty = element("div", "empty", this.frameNode, "no truth is known at this lead");
+    this.empty = element("div", "empty", this.frameNode, panel.emptyWords);
     this.ticks = element("div", "ticks", this.frameNode);
     this.buildLegend();
     new Pointer(this);
@@ -116,7 +116,7 @@ class FieldMap {
       input.disabled = own;
     }
     const many = this.shareBeyond > MANY_BEYOND && !own;
-    write(this.beyond, many ? `${Math.round(100 * this.shareBeyond)} % beyond · fit` : "");
+    write(this.beyond, many ? `${Math.round(100 * this.shareBeyond)} % beyond · fit` : this.fits || own ? "" : "fit");
   }
 
   colourAt(value) {
@@ -246,18 +246,21 @@ class FieldMap {
     }
     context.stroke();
     context.strokeStyle = "rgba(70, 80, 88, 0.7)";
-    let beyond = 0;
+    let [counted, beyond] = [0, 0];
     for (let cell = 0; cell < places.length; cell++) {
       const value = this.show(cell);
       const colour = 3 * this.colourAt(value);
-      if (!view.arrays.solid[cell] && (value < this.limits[0] || value > this.limits[1])) beyond++;
+      if (!view.arrays.solid[cell]) {
+        counted++;
+        if (value < this.limits[0] || value > this.limits[1]) beyond++;
+      }
       context.fillStyle = `rgb(${view.arrays.solid[cell] ? SOLID : table.subarray(colour, colour + 3)})`;
       context.beginPath();
       context.arc(...places[cell], this.radius(value) * unit, 0, 2 * Math.PI);
       context.fill();
       context.stroke();
     }
-    this.shareBeyond = beyond / places.length;
+    this.shareBeyond = counted ? beyond / counted : 0;
   }
 
   drawTraces(moment) {
@@ -374,7 +377,7 @@ class FieldMap {
   }
 
   withUnits(value) {
-    return `${formatValue(value, 4)} ${this.units}`.trim();
+    return `${formatRounded(value, this.step)} ${this.units}`.trim();
   }
 
   percent(px, py) {

@@ -8,7 +8,7 @@ function recall(view) {
   let { link } = memory;
   memory.link = null;
   if (view.scene !== (memory.scene ?? "") && view.scene) {
-    link = new URLSearchParams(view.begin);
+    if (!link?.size) link = new URLSearchParams(view.begin);
     memory.datasets[view.dataset] = {};
   }
   memory.scene = view.scene;
@@ -35,4 +35,16 @@ function writeLink({ view, known, position, playing, viewport, isWhole }) {
   const hash = parts.length ? `#${parts.join("&")}` : "";
   if (location.hash === hash) return;
   history.replaceState(history.state, "", location.pathname + location.search + hash);
+}
+
+// The part of a map that is remembered or linked, as far as it is one: within the map and of its shape.
+function partOf(view, part) {
+  const whole = { x: [...view.x], y: [...view.y] };
+  const [width, height] = [view.x[1] - view.x[0], view.y[1] - view.y[0]];
+  const isOne = part && part.x[0] < part.x[1] && part.x[0] >= view.x[0] - 0.01 * width && part.x[1] <= view.x[1] + 0.01 * width;
+  if (!isOne || part.x[1] - part.x[0] < 0.9 * DEEPEST * width) return whole;
+  const half = (0.5 * height * (part.x[1] - part.x[0])) / width;
+  if (Math.abs(part.y[1] - part.y[0] - 2 * half) < 0.02 * half && part.y[0] >= view.y[0] && part.y[1] <= view.y[1]) return part;
+  const middle = clamp((part.y[0] + part.y[1]) / 2, view.y[0] + half, view.y[1] - half);
+  return { x: [...part.x], y: [middle - half, middle + half] };
 }

@@ -122,6 +122,7 @@ class Player {
     const isMore = this.view?.forecast === view.forecast && this.view.variable === view.variable;
     const isOther = this.view?.dataset !== view.dataset || (view.scene && view.scene !== this.view.scene);
     this.view = view;
+    this.path = location.pathname;
     this.known = recall(view);
     const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
     if (isOther) this.pick(view, calm);
@@ -147,7 +148,7 @@ class Player {
   pick(view, calm) {
     this.position = this.known.position ?? (calm ? view.leads.length - 1 : 0);
     this.playing = this.known.playing ?? !calm;
-    this.viewport = this.known.viewport ?? { x: [...view.x], y: [...view.y] };
+    this.viewport = partOf(view, this.known.viewport);
     this.known = Object.assign(this.known, { speed: this.known.speed ?? 1, loop: this.known.loop ?? true });
   }
 
@@ -178,6 +179,7 @@ class Player {
     const shown = this.view.panels.filter((panel) => !maps || maps.includes(panel.id));
     const panels = shown.length ? shown : this.view.panels;
     this.panels = panels.map((panel) => new FieldMap(this, panel));
+    this.wordsOf = -1;
     const isSolo = panels.length < this.view.panels.length;
     for (const panel of this.panels) panel.name.title = isSolo ? "Show all maps" : "Show this map alone";
   }
@@ -366,7 +368,7 @@ class Player {
 
   get isWhole() {
     const { view, viewport } = this;
-    return viewport.x[1] - viewport.x[0] > 0.999 * (view.x[1] - view.x[0]);
+    return viewport.x[1] - viewport.x[0] > 0.9999 * (view.x[1] - view.x[0]);
   }
 
   // Make the shown part `factor` times as wide about a point; never wider than the map.
@@ -517,7 +519,7 @@ class Player {
   }
 
   writeLink() {
-    if (this.root.isConnected) writeLink(this);
+    if (this.root.isConnected && location.pathname === this.path) writeLink(this); // not into another page's
   }
 
   copyLink() {

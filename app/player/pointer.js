@@ -20,10 +20,11 @@ class Pointer {
   press(event) {
     if (event.button !== 0) return;
     this.down.set(event.pointerId, event);
+    event.currentTarget.setPointerCapture(event.pointerId);
+    if (this.down.size > 1) return;
     this.start = event;
     this.wandered = false;
     this.pans = event.shiftKey || this.player.moves;
-    event.currentTarget.setPointerCapture(event.pointerId);
   }
 
   move(event) {
@@ -49,6 +50,7 @@ class Pointer {
     this.player.zoom(distance(before) / Math.max(distance(event), 1), this.map.toPoint(other));
     this.player.pan((from.x - to.x) / 2, (from.y - to.y) / 2);
     this.wandered = this.pans = true;
+    this.player.dragged = null;
   }
 
   release(event) {
@@ -63,6 +65,7 @@ class Pointer {
 
   forget(event) {
     this.down.delete(event.pointerId);
+    this.player.dragged = null;
     this.player.draw();
   }
 

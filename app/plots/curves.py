@@ -53,8 +53,8 @@ def _largest(curves: list[Curve]) -> float:
     return float(known.max()) if known.size else 0.0
 
 
-def ratio_chart(lead: np.ndarray, ratio: np.ndarray, *, time_units: str) -> go.Figure:
-    """Spread over RMSE, (lead,), with the line of a reliable ensemble at 1."""
+def ratio_chart(lead: np.ndarray, ratio: np.ndarray, *, time_units: str, missing: str = "") -> go.Figure:
+    """Spread over RMSE, (lead,), with the line of a reliable ensemble at 1; `missing` says why there is none."""
     figure = go.Figure()
     figure.add_scatter(
         x=lead,
@@ -71,7 +71,7 @@ def ratio_chart(lead: np.ndarray, ratio: np.ndarray, *, time_units: str) -> go.F
     figure = styled(figure, time_units=time_units, y_title="spread ÷ RMSE")
     if not known.size:
         where = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper"}
-        figure.add_annotation(**where, text="no truth is known here", showarrow=False, font={"color": GREY})
+        figure.add_annotation(**where, text=missing, showarrow=False, font={"color": GREY})
     return figure.update_yaxes(range=[0, top])
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from app.look import Look, first_look, look_from_query, look_to_query
-from app.variables import Threshold, variables_of
+from app.variables import Threshold, exceedance, variables_of
 from engine.datasets import DATASETS
 
 FLOW = first_look("navier-stokes")
@@ -25,8 +25,9 @@ def test_a_look_survives_its_link(look: Look) -> None:
 
 
 @pytest.mark.parametrize("threshold", [Threshold("percentile", 97.5), Threshold("temperature", 28.5)])
-def test_a_threshold_survives_its_link(threshold: Threshold) -> None:
+def test_a_threshold_survives_its_link_with_its_colours(threshold: Threshold) -> None:
     look = replace(first_look("sst-daily"), variable=variables_of("sst-daily")[-1].name, threshold=threshold)
+    look = look.with_limits(exceedance(threshold).name, {"field": (0.0, 50.0)}, chosen=True)
     assert look_from_query(look_to_query(look, "sst-daily"), "sst-daily") == (look, [])
 
 
@@ -60,9 +61,23 @@ def test_colours_of_another_variable_are_kept_beside_each_other() -> None:
         ({"limits": "hue:0:1"}, "limits=hue:0:1"),
         ({"limits": "field:0"}, "limits=field:0"),
         ({"limits": "field:0:inf"}, "inf"),
+        ({"traces": "maybe"}, "traces=maybe"),
     ],
 )
 def test_what_cannot_be_used_is_named_in_one_sentence(query: dict[str, str], named: str) -> None:
-    look, problems = look_from_query(query | {"traces": "true"}, "navier-stokes")
-    assert look == replace(FLOW, traces=True)
+    look, problems = look_from_query({"at": "1,0.2", "traces": "true"} | query, "navier-stokes")
+    assert look == replace(FLOW, traces="traces" not in query, at=() if "at" in query else (1.0, 0.2))
     assert len(problems) == 1 and named in problems[0]
+
+
+def test_a_followed_link_keeps_the_colours_that_were_shown() -> None:
+    before = FLOW.with_limits("speed", {"field": (0.0, 1.0)}).with_limits("u", {"field": (0.0, 2.0)}, chosen=True)
+    after = replace(FLOW, at=(1.0, 0.2)).keeping_limits(before)
+    assert (after.limits, after.chosen) == (before.limits, before.chosen)
+
+
+def test_a_followed_link_without_colours_ends_those_that_were_chosen_for_its_variable() -> None:
+    before = FLOW.with_limits("speed", {"field": (0.0, 1.0)}, chosen=True)
+    assert FLOW.keeping_limits(before).limits == {}
+    named = FLOW.with_limits("speed", {"field": (0.0, 3.0)}, chosen=True)
+    assert named.keeping_limits(before) == named

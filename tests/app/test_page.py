@@ -297,7 +297,7 @@ def test_every_variable_can_be_shown(open_page: Open) -> None:
 def test_one_member_gives_maps_without_spread(open_page: Open) -> None:
     page = run_to_the_end(open_page(**(SHORT | {"members": "1"})))
     assert not page.exception
-    assert "1 members" in heading(page)
+    assert "1 member ·" in heading(page)
 
 
 def test_a_forecast_beyond_the_end_of_the_run_is_shown_without_truth(open_page: Open) -> None:
@@ -414,3 +414,37 @@ def test_leaving_the_demo_keeps_what_it_showed(open_page: Open) -> None:
     next(button for button in page.button if button.label == "Leave").click().run()
     assert dict(page.query_params) == {"dataset": "spring-mesh", "init": "ood-1:0", "steps": "268"}
     assert "Unlike training" in heading(page)
+
+
+def test_a_scene_of_another_data_set_is_none(open_page: Open) -> None:
+    page = open_page(demo="2", dataset="spring-mesh")
+    assert not page.exception and not page.error
+    assert not any("2 of 5" in text.value for text in page.markdown)
+    page = to_the_end(open_page(demo="1"))
+    page.selectbox(key="dataset").set_value("spring-mesh").run()
+    assert not any("1 of 5" in text.value for text in page.markdown)
+    assert page.query_params["dataset"] == "spring-mesh"
+
+
+def test_a_scene_that_was_changed_is_written_in_full(open_page: Open) -> None:
+    page = to_the_end(open_page(demo="5"))
+    widget(page, "number_input", "/seed").set_value(3).run()
+    assert dict(page.query_params) == {"dataset": "spring-mesh", "init": "ood-1:0", "steps": "268", "seed": "3"}
+
+
+def test_who_loads_the_page_anew_follows_the_run_that_goes_on(open_page: Open, engine: FakeEngine) -> None:
+    engine.pause = 0.3
+    run_button(open_page(**SHORT)).click().run()
+    anew = open_page(**SHORT)
+    assert any(button.label == "Cancel" for button in anew.button)
+    other = open_page(**(SHORT | {"seed": "8"}))
+    assert not any(button.label == "Cancel" for button in other.button)
+    engine.pause = 0.0
+    assert heading(to_the_end(anew)).startswith(":green-badge[done]")
+    assert engine.forecasts == 1
+
+
+def test_a_complaint_about_the_link_does_not_keep_the_first_forecast(open_page: Open) -> None:
+    page = to_the_end(open_page(dataset="spring-mesh", steps="5", demo="4", variable="warmth"))
+    assert len(page.error) == 1
+    assert "full, cold" in heading(page) or "stride4" in heading(page)

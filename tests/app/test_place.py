@@ -33,3 +33,10 @@ def test_the_middle_is_the_nearest_free_cell() -> None:
     assert middle(free) == cell_place(2, 3)
     free[1:4, 2:5] = False
     assert middle(free) in [cell_place(0, 3), cell_place(4, 3), cell_place(2, 1), cell_place(2, 5)]
+
+
+@pytest.mark.parametrize("longitude", [-150.0, 210.0, 570.0])
+def test_longitudes_are_the_same_in_any_convention(longitude: float) -> None:
+    axis = np.arange(121.25, 290.0, 2.5)
+    found = place_at((longitude, 0.0), axis, Y, turn=360.0)
+    assert abs(axis[found.west] - 210.0) <= 1.25

@@ -30,7 +30,7 @@ def test_a_baseline_far_above_does_not_flatten_the_forecast(baseline: float, top
 def test_the_ratio_chart_always_shows_one() -> None:
     low = ratio_chart(LEAD, np.array([0.1, np.nan]), time_units="s")
     assert low.layout.yaxis.range[1] >= 1.5
-    none = ratio_chart(LEAD, np.array([np.nan, np.nan]), time_units="s")
+    none = ratio_chart(LEAD, np.array([np.nan, np.nan]), time_units="s", missing="no truth is known here")
     assert none.layout.yaxis.range == (0, 1.5)
     assert [note.text for note in none.layout.annotations] == ["no truth is known here"]
 

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Locator, Page, expect
 
-PATIENCE = 60_000  # ms; only a broken page needs as long
+PATIENCE = 180_000  # ms; only a broken page needs as long
 PICTURE = """() => [...document.querySelectorAll('*')]
     .flatMap(node => node.shadowRoot ? [...node.shadowRoot.querySelectorAll('canvas.field')] : [])
     .map(canvas => canvas.toDataURL()).join()"""

@@ -373,3 +373,41 @@ def test_the_demo_turns_its_pages(open_page: Open) -> None:
     page.get_by_role("button", name="Leave").click()
     expect(page.get_by_text("5 of 5")).to_have_count(0, timeout=PATIENCE)
     expect(page).to_have_url(re.compile(r"dataset=spring-mesh&init=ood-1%3A0"), timeout=PATIENCE)
+
+
+def test_colours_and_numbers_stay_when_one_map_is_shown_alone(open_page: Open) -> None:
+    page = open_page(FLOW, calm=True)
+    for _ in range(2):
+        assert all(player(page).locator(".limit").evaluate_all("ends => ends.map(end => end.value)"))
+        assert all(player(page).locator(".map-value").all_text_contents())
+        player(page).locator(".map-title").first.click()
+
+
+def test_a_drag_that_is_broken_off_leaves_no_box(open_page: Open) -> None:
+    page = open_page(FLOW, calm=True)
+    before = page.url
+    map_frame(page).evaluate(
+        """node => {
+            const box = node.getBoundingClientRect();
+            const at = (type, x) => new PointerEvent(type, { pointerId: 1, button: 0, buttons: 1, bubbles: true,
+                clientX: box.left + x, clientY: box.top + 20 });
+            node.setPointerCapture = () => {};
+            for (const [type, x] of [["pointerdown", 20], ["pointermove", 90], ["pointercancel", 90]])
+                node.dispatchEvent(at(type, x));
+        }"""
+    )
+    expect(player(page).locator(".box").first).to_be_hidden()
+    assert page.url == before
+
+
+def test_the_way_back_passes_other_pages(open_page: Open) -> None:
+    page = open_page(f"{FLOW}&members=5", calm=True)
+    assert frame(page) > 0
+    page.get_by_role("link", name="About").click()
+    expect(page.locator(".player")).to_have_count(0, timeout=PATIENCE)
+    page.get_by_role("link", name="Forecast").click()
+    expect(page).to_have_url(re.compile("members=5"), timeout=PATIENCE)
+    for _ in range(3):
+        page.go_back()
+        page.wait_for_timeout(1500)
+        assert "sst-monthly" not in page.url

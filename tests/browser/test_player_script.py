@@ -150,3 +150,33 @@ def test_the_same_moment_shows_the_same_paths(script: Evaluate) -> None:
         }"""
     )
     assert found == [True, 999]
+
+
+@pytest.mark.parametrize(
+    ("part", "found"),
+    [
+        (None, {"x": [0, 2], "y": [0, 1]}),
+        ({"x": [0.5, 1], "y": [0.2, 0.45]}, {"x": [0.5, 1], "y": [0.2, 0.45]}),
+        ({"x": [0.5, 1], "y": [0, 1]}, {"x": [0.5, 1], "y": [0.375, 0.625]}),  # of another shape
+        ({"x": [0.5, 1], "y": [5, 9]}, {"x": [0.5, 1], "y": [0.75, 1]}),
+        ({"x": [1, 0.5], "y": [0, 1]}, {"x": [0, 2], "y": [0, 1]}),
+        ({"x": [1, 1], "y": [0, 1]}, {"x": [0, 2], "y": [0, 1]}),
+        ({"x": [-100, 500], "y": [-100, 500]}, {"x": [0, 2], "y": [0, 1]}),
+    ],
+)
+def test_only_a_part_of_the_map_is_shown(script: Evaluate, part: Any, found: Any) -> None:
+    assert script("part => partOf({ x: [0, 2], y: [0, 1] }, part)", part) == found
+
+
+@pytest.mark.parametrize(
+    ("value", "step", "text"),
+    [
+        (0.048263, 3.2e-3, "0.048"),
+        (0.56217, 1e-5, "0.5622"),
+        (3.9993, 0.4, "4.0"),
+        (1e-4, 1e-3, "0"),
+        (-12.5, 0.02, "−12.50"),
+    ],
+)
+def test_numbers_have_no_digits_that_they_do_not_have(script: Evaluate, value: float, step: float, text: str) -> None:
+    assert script("([value, step]) => formatRounded(value, step)", [value, step]) == text
