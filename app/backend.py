@@ -10,14 +10,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
 from app.examples import example_path, load_example
 from app.summary import Summary, summarise
 from app.variables import Variable, variables_of
+from engine import forecasting
 from engine.baselines import read_table
 from engine.cache import ArrayCache, default_cache
 from engine.datasets import Dataset, Run, get_dataset
@@ -137,7 +137,8 @@ class Backend:
     """Starts runs, follows them, and keeps what they gave."""
 
     def __init__(self, engine: Engine | None = None) -> None:
-        self.engine: Engine = engine or real_engine()
+        self.engine: Engine = engine or forecasting
+        self._run = engine.run if engine else run_apart()
         self.finished = Finished()
         self._executor: Executor[ResolvedRequest] = LocalExecutor(
             self._work,
@@ -261,15 +262,19 @@ class Backend:
 
     def start(self, request: ResolvedRequest, owner: str) -> str:
         """Queue a request for a visitor; returns the id of its job. Raises RequestError if the queue is full."""
-        self._started[request] = job_id = self._executor.submit(request, owner=owner)
-        while len(self._started) > KEPT_PARTS:
-            self._started.pop(next(iter(self._started)))
+        job_id = self._executor.submit(request, owner=owner)
+        with self._parts_lock:
+            self._started[request] = job_id
+            while len(self._started) > KEPT_PARTS:
+                self._started.pop(next(iter(self._started)))
         return job_id
 
     def is_under_way(self, request: ResolvedRequest) -> bool:
         """Whether a run of this very request goes on."""
+        with self._parts_lock:
+            job_id = self._started.get(request)
         try:
-            return request in self._started and not self.job(self._started[request]).finished
+            return job_id is not None and not self.job(job_id).finished
         except RequestError:  # it ended long ago
             return False
 
@@ -307,7 +312,7 @@ class Backend:
 
     def _work(self, request: ResolvedRequest, cancelled: Callable[[], bool]) -> Generator[Progress, None, None]:
         """Run a request and keep what the page shows of it."""
-        steps, meter = self.engine.run(request, cache=default_cache(), cancelled=cancelled), Meter()
+        steps, meter = self._run(request, cache=default_cache(), cancelled=cancelled), Meter()
         while True:
             try:
                 reached = meter.next(steps)
@@ -414,17 +419,13 @@ def spare_the_collector() -> None:
     gc.freeze()
 
 
-def real_engine() -> Engine:
-    """The engine itself, whose forecasts are computed in a process of their own where there can be one."""
-    from engine import forecasting
-
+def run_apart() -> "Callable[..., Generator[Progress, None, xr.Dataset]]":
+    """The engine's `run` in a process of its own, where there can be one."""
     if not hasattr(os, "posix_fallocate"):  # macOS and Windows
-        return forecasting
+        return forecasting.run
     process = ComputingProcess()
     process.start()
-    apart = SimpleNamespace(**{name: getattr(forecasting, name) for name in forecasting.__all__})
-    apart.run = process.run
-    return cast(Engine, apart)
+    return process.run
 
 
 def complaint(job: Job) -> str | None:

@@ -63,3 +63,9 @@ def middle(free: np.ndarray) -> Place:
     away = np.hypot(rows - free.shape[0] // 2, columns - free.shape[1] // 2)
     row, column = divmod(int(np.where(free, away, np.inf).argmin()), free.shape[1])
     return cell_place(row, column)
+
+
+def span(axis: np.ndarray) -> tuple[float, float]:
+    """The outer edges of the cells along an axis."""
+    half = (axis[1] - axis[0]) / 2
+    return float(axis[0] - half), float(axis[-1] + half)

@@ -79,7 +79,7 @@ def follow_link(here: Visit) -> None:
     look, more = look_from_query(query if query.get("dataset") == request.dataset else {}, request.dataset)
     here.dataset, here.problems, here.complaints = request.dataset, [], problems + more
     here.requests[request.dataset] = request
-    here.looks[request.dataset] = look.keeping_limits(look_of(request.dataset, here))
+    here.looks[request.dataset] = look.keeping_limits(here.looks.get(request.dataset, look))
     st.session_state["dataset"] = request.dataset
 
 
@@ -157,9 +157,9 @@ def keep(request: ResolvedRequest) -> None:
     here.requests[request.dataset] = request
 
 
-def look_of(dataset: str, here: Visit | None = None) -> Look:
+def look_of(dataset: str) -> Look:
     """How this visitor looks at a data set."""
-    return (here or visit()).looks.get(dataset) or first_look(dataset)
+    return visit().looks.get(dataset) or first_look(dataset)
 
 
 def change_look(dataset: str, **news: Any) -> Look:

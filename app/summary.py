@@ -1,8 +1,8 @@
 """What the page keeps of a forecast: maps of mean, spread and truth, and scores by lead, per variable."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -10,6 +10,8 @@ import xarray as xr
 from app.place import Place
 from app.variables import CLIMATOLOGY, Variable
 from engine.datasets import Dataset, get_dataset
+
+T = TypeVar("T")
 
 CELLS_AT_ONCE = 4_000_000  # of all members; bounds the memory that derived members and scores take
 
@@ -115,8 +117,8 @@ class Summary:
 
     request: the request as JSON; leads: data steps (lead,); times in the data set's units since the start of
     the run, or as its calendar counts; solid: bool (y, x), obstacles, held particles or land; ensemble: None for a
-    stored example of maps, which are then all in `made`. drawn: charts of it
-    that were drawn before. baseline: the years of the climatology, if there is one.
+    stored example of maps, which are then all in `made`. kept: what else was made of it, by name. baseline: the
+    years of the climatology, if there is one.
     """
 
     dataset: str
@@ -130,7 +132,7 @@ class Summary:
     solid: np.ndarray
     ensemble: Ensemble | None = None
     made: dict[str, Maps] = field(default_factory=dict)
-    drawn: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+    kept: dict[tuple[Hashable, ...], Any] = field(default_factory=dict)
     baseline: str = ""
 
     @property
@@ -149,6 +151,13 @@ class Summary:
         if variable.name not in self.made and self.ensemble is not None:
             self.made[variable.name] = self.ensemble.maps_of(variable)
         return self.made[variable.name]
+
+    def once(self, *name: Hashable, make: Callable[[], T]) -> T:
+        """What `make` gives, made at the first call under this name."""
+        if name not in self.kept:
+            self.kept[name] = make()
+        found: T = self.kept[name]
+        return found
 
     def members_at(self, variable: Variable, place: Place) -> np.ndarray | None:
         """The variable at a place in every member, (member, lead); of a box its mean. None without members."""

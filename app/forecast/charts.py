@@ -1,8 +1,6 @@
 """The charts below the maps: scores by lead time, one place, and the plumes of indices. All share the maps' time."""
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -42,13 +40,6 @@ def charts(dataset: Dataset, summary: Summary, variable: Variable) -> None:
                 chart(variable)
 
 
-def kept(summary: Summary, key: tuple[Any, ...], draw: Callable[[], go.Figure]) -> go.Figure:
-    """A chart of a forecast, drawn once: Plotly checks every entry of a figure, which takes its time."""
-    if key not in summary.drawn:
-        summary.drawn[key] = draw()
-    return summary.drawn[key]
-
-
 def plume(dataset: Dataset, summary: Summary, index: Index, variable: Variable) -> None:
     """The plume of a climate index, with the year before."""
     del variable  # an index is the same whatever the maps show
@@ -56,7 +47,7 @@ def plume(dataset: Dataset, summary: Summary, index: Index, variable: Variable) 
         return
     st.markdown(f"**{index.title} plume** · anomaly against {summary.baseline}", help=PLUME_HELP)
     try:
-        chart = kept(summary, ("plume", index.name), partial(_plume, dataset, dataset.calendar, summary, index))
+        chart = summary.once("plume", index.name, make=partial(_plume, dataset, dataset.calendar, summary, index))
     except EngineError as error:  # an own field on a grid without climatology
         st.caption(str(error))
         return
@@ -97,7 +88,7 @@ def scores_by_lead(dataset: Dataset, summary: Summary, variable: Variable) -> No
     else:
         st.markdown("**Scores by lead time**", help=SCORES_HELP)
     waits = variable.threshold is None and session.backend().awaits_baselines(summary)
-    chart = kept(summary, ("scores", variable.name, waits), partial(_scores, dataset, summary, variable))
+    chart = summary.once("scores", variable.name, waits, make=partial(_scores, dataset, summary, variable))
     st.plotly_chart(chart, key="scores", config=QUIET)
     if waits:
         st.fragment(wait_for_baselines, run_every=2)(summary)
@@ -128,7 +119,7 @@ def wait_for_baselines(summary: Summary) -> None:
 def spread_and_error(dataset: Dataset, summary: Summary, variable: Variable) -> None:
     """Whether the spread is as large as the error."""
     st.markdown("**Spread ÷ RMSE**", help=RATIO_HELP)
-    chart = kept(summary, ("ratio", variable.name), partial(_ratio, dataset, summary, variable))
+    chart = summary.once("ratio", variable.name, make=partial(_ratio, dataset, summary, variable))
     st.plotly_chart(chart, key="ratio", config=QUIET)
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from app import session, wording
 from app.backend import Shown
 from app.examples import rounding_of
-from app.forecast.charts import kept
 from app.look import Limits
+from app.place import span
 from app.player import Answers, View, fitted_limits
 from app.summary import Summary
 from app.variables import Variable, pretty_units, variable_named, variables_of
@@ -58,7 +58,7 @@ def view_of(dataset: Dataset, shown: Shown, variable: Variable) -> View:
         velocities=_velocities(dataset, summary),
         **_on_earth(dataset, summary, variable),
     )
-    fitted = kept(summary, ("fitted", variable.name), lambda: fitted_limits(view))
+    fitted = summary.once("fitted", variable.name, make=lambda: fitted_limits(view))
     return replace(view, limits=held_limits(view, fitted, hold=shown.origin != "arriving"), fitted=fitted)
 
 
@@ -116,18 +116,12 @@ def _on_earth(dataset: Dataset, summary: Summary, variable: Variable) -> dict[st
         return {}
     frames = zip(np.concatenate([[0.0], summary.leads]), summary.times, strict=True)
     labels = [(wording.duration(dataset, lead), dataset.calendar.label(float(time))) for lead, time in frames]
-    found: dict[str, Any] = {"labels": labels, "coastlines": coastlines(_span(summary.x), _span(summary.y))}
+    found: dict[str, Any] = {"labels": labels, "coastlines": coastlines(span(summary.x), span(summary.y))}
     if variable.threshold is not None and summary.ensemble is not None:
         sst = summary.maps(variable_named(dataset.name, "sst")).mean
         margin = sst - summary.ensemble.references[variable.threshold.reference]
         found |= {"margin": margin, "margin_units": "°C"}
     return found
-
-
-def _span(axis: np.ndarray) -> tuple[float, float]:
-    """The outer edges of the cells along an axis in degrees."""
-    half = (axis[1] - axis[0]) / 2
-    return float(axis[0] - half), float(axis[-1] + half)
 
 
 def _positions(dataset: Dataset, summary: Summary, kind: str) -> np.ndarray:

@@ -13,6 +13,7 @@ import streamlit as st
 from app import downloads, own, session
 from app.notes import guarded
 from app.pages import forecast
+from app.place import span
 from app.plain_text import plain
 from app.plots.preview import Preview, preview_map
 from app.summary import places, solid_channel
@@ -324,12 +325,6 @@ def draw(dataset: Dataset, found: OwnField) -> None:
     )
     st.markdown(f"**{variable.title}**")
     st.plotly_chart(preview_map(preview), key="own/preview", config={"displayModeBar": False})
-
-
-def span(axis: np.ndarray) -> tuple[float, float]:
-    """The outer edges of the cells along an axis."""
-    half = (axis[1] - axis[0]) / 2
-    return float(axis[0] - half), float(axis[-1] + half)
 
 
 def go_to(dataset: Dataset, init: str, model: str | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import streamlit as st
 
-from app.look import Limits
+from app.look import GROUPS, Limits
 from app.place import Place, cell_place
 from app.player.colours import colour_table
 from app.scripts import joined
@@ -282,7 +282,6 @@ PROBABILITY_PANELS = (
     Panel("margin", "Margin", "mean − threshold", ("margin",), "margin"),
     Panel("error", "Error", "probability − truth", ("mean", "truth"), "error"),
 )
-GROUPS = ("field", "spread", "error", "margin")
 TABLES = {"spread": "amp", "error": "balance", "margin": "balance"}
 
 

@@ -5,16 +5,15 @@ class Charts {
   constructor(onSeek) {
     this.onSeek = onSeek;
     this.found = [];
-    this.looked = 0;
+  }
+
+  // Find the charts, which come and go.
+  look() {
+    this.found = [...document.querySelectorAll(".js-plotly-plot")];
   }
 
   // Draw the cursor of every chart at a frame.
   move(frame) {
-    const now = performance.now();
-    if (now - this.looked > 300) {
-      this.found = [...document.querySelectorAll(".js-plotly-plot")];
-      this.looked = now;
-    }
     for (const chart of this.found) if (chart.layout?.meta?.cursor) this.moveIn(chart, frame);
   }
 

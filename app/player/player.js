@@ -155,8 +155,13 @@ class Player {
   listen() {
     this.resizes.observe(this.root);
     clearInterval(this.looking);
-    this.looking = setInterval(() => this.moment && this.charts.move(this.moment.frame), 500); // charts come later
+    this.looking = setInterval(() => this.followCharts(), 300);
     for (const [target, event, action] of this.listeners) target.addEventListener(event, action);
+  }
+
+  followCharts() {
+    this.charts.look();
+    this.charts.move(this.frame);
   }
 
   rest() {
@@ -214,16 +219,10 @@ class Player {
     return clamp(Math.floor(this.position + 1e-9), 0, this.view.leads.length - 1);
   }
 
-  seek(position) {
-    this.position = clamp(position, 0, this.view.leads.length - 1);
-    this.draw();
-  }
-
   // Stop at a frame.
   halt(frame) {
+    this.position = clamp(frame, 0, this.view.leads.length - 1);
     this.setPlaying(false);
-    this.seek(frame);
-    this.settleSoon();
   }
 
   step(by) {

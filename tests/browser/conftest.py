@@ -33,12 +33,12 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def open_page(browser: Browser, address: str) -> Iterator[Open]:
-    """Opens the page in a fresh visit; at the end nothing may have been asked of any other machine."""
+def visit(browser: Browser, address: str) -> Iterator[Open]:
+    """Follows a link in a fresh visit; at the end nothing may have been asked of any other machine."""
     strangers: list[str] = []
     contexts = []
 
-    def visit(link: str = "/", *, calm: bool = False) -> Page:
+    def follow(link: str, *, calm: bool = False) -> Page:
         motion: Literal["reduce", "no-preference"] = "reduce" if calm else "no-preference"
         context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion=motion)
         contexts.append(context)
@@ -46,13 +46,24 @@ def open_page(browser: Browser, address: str) -> Iterator[Open]:
         page.set_default_timeout(PATIENCE)
         page.on("request", lambda request: strangers.append(request.url) if _is_elsewhere(request.url) else None)
         page.goto(address + link)
-        expect(page.get_by_role("button", name="Run")).to_be_visible(timeout=PATIENCE)
         return page
 
-    yield visit
+    yield follow
     for context in contexts:
         context.close()
     assert strangers == []
+
+
+@pytest.fixture
+def open_page(visit: Open) -> Open:
+    """Opens the forecast page."""
+
+    def open_(link: str = "/", *, calm: bool = False) -> Page:
+        page = visit(link, calm=calm)
+        expect(page.get_by_role("button", name="Run")).to_be_visible(timeout=PATIENCE)
+        return page
+
+    return open_
 
 
 def _is_elsewhere(url: str) -> bool:

@@ -16,6 +16,13 @@ def player(page: Page) -> Locator:
     return found
 
 
+def wait_for_maps(page: Page, **shown: object) -> None:
+    """Wait until the maps show this: `frames` of them, a `variable`, whether they are `playing`; and no others."""
+    said = "".join(f'[data-{name}="{value}"]' for name, value in shown.items())
+    expect(page.locator(f".player{said}")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(".player")).to_have_count(1, timeout=PATIENCE)  # those of the run before are gone
+
+
 def frame(page: Page) -> int:
     """The frame that the maps show."""
     return int(player(page).get_attribute("data-frame") or -1)

@@ -1,49 +1,31 @@
 """A person brings a field of their own, in a real browser."""
 
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlparse
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from engine.checkpoint import list_checkpoints
 from engine.datasets import Dataset, get_dataset
+from tests.browser.conftest import Open
+from tests.browser.pages import PATIENCE, wait_for_maps
 from tests.engine.own_files import Sketch
 
 pytestmark = pytest.mark.browser
 
-PATIENCE = 180_000  # ms; only a broken page needs as long
-Open = Callable[[], Page]
-
 
 @pytest.fixture
-def open_data(browser: Browser, address: str) -> Iterator[Open]:
-    """Goes to the data page in a fresh visit; at the end nothing may have been asked of any other machine."""
-    strangers: list[str] = []
-    contexts = []
+def open_data(visit: Open) -> Open:
+    """Goes to the data page."""
 
-    def visit() -> Page:
-        context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.on("request", lambda request: strangers.append(request.url) if _is_elsewhere(request.url) else None)
-        page.goto(f"{address}/data")  # the first link that the server sees: Streamlit would run the page's file alone
+    def open_() -> Page:
+        page = visit("/data", calm=True)  # may be the server's first link: Streamlit would run the page's file alone
         expect(page.get_by_text("A netCDF file of at most 200 MB")).to_be_visible(timeout=PATIENCE)
         return page
 
-    yield visit
-    for context in contexts:
-        context.close()
-    assert strangers == []
-
-
-def _is_elsewhere(url: str) -> bool:
-    parts = urlparse(url)
-    return parts.scheme in ("http", "https", "ws", "wss") and parts.hostname != "127.0.0.1"
+    return open_
 
 
 def in_kelvin(dataset: Dataset, path: Path) -> Path:
@@ -81,7 +63,7 @@ def test_a_field_of_ones_own_is_brought_and_its_forecast_runs(open_data: Open, t
     expect(page).to_have_url(re.compile(r"members=2"), timeout=PATIENCE)
     page.get_by_role("button", name="Run").click()
     expect(page.get_by_text(re.compile(r"from June 2015, 2 months · 2 members"))).to_be_visible(timeout=PATIENCE)
-    expect(page.locator(".player")).to_have_attribute("data-frames", "3", timeout=PATIENCE)
+    wait_for_maps(page, frames=3)
     page.get_by_role("link", name="Data").click()
     expect(page.get_by_text("centre.nc · from June 2015")).to_be_visible(timeout=PATIENCE)
 

@@ -21,6 +21,7 @@ from tests.browser.pages import (
     map_frame,
     player,
     ticks,
+    wait_for_maps,
     wait_until_frame_is_not,
 )
 
@@ -96,9 +97,9 @@ def test_speed_and_keys(open_page: Open) -> None:
     expect(rate).to_have_value("0.5")
     press(page, "]", "]")
     expect(rate).to_have_value("2")
-    expect(player(page)).to_have_attribute("data-playing", "false")
+    wait_for_maps(page, playing="false")
     press(page, " ")
-    expect(player(page)).to_have_attribute("data-playing", "true")
+    wait_for_maps(page, playing="true")
     press(page, " ", "ArrowLeft")
     at = frame(page)
     press(page, "ArrowRight")
@@ -245,9 +246,9 @@ def test_the_ends_of_the_colours_are_written_by_hand_shared_by_mean_and_truth_an
     assert page.evaluate(PICTURE) != before
     expect(page).to_have_url(re.compile(r"limits=field%3A0%3A0\.8"), timeout=PATIENCE)
     page.get_by_role("radio", name="Vorticity").click()
-    expect(player(page)).to_have_attribute("data-variable", "vorticity", timeout=PATIENCE)
+    wait_for_maps(page, variable="vorticity")
     page.get_by_role("radio", name="Speed").click()
-    expect(player(page)).to_have_attribute("data-variable", "speed", timeout=PATIENCE)
+    wait_for_maps(page, variable="speed")
     expect(page.get_by_role("textbox", name="Mean: upper end of the colours")).to_have_value("0.8")
     player(page).locator(".beyond").first.click()  # so many are beyond that the page offers to fit them
     expect(page.get_by_role("textbox", name="Mean: upper end of the colours")).to_have_value("1.63", timeout=PATIENCE)
@@ -308,7 +309,7 @@ def test_the_link_brings_everything_back_elsewhere(open_page: Open) -> None:
     parts = urlparse(link)
     other = open_page(f"{parts.path}?{parts.query}#{parts.fragment}")  # one who did not ask for calm
     chart(other, "fan")
-    expect(player(other)).to_have_attribute("data-variable", "vorticity")
+    wait_for_maps(other, variable="vorticity")
     assert frame(other) == 12
     assert ticks(other, "x") == ticks(page, "x")
     expect(other.get_by_text("At x 0.0", exact=False)).to_be_visible()
@@ -325,7 +326,7 @@ def test_the_way_back_leads_through_what_was_asked_before(open_page: Open) -> No
     page.get_by_role("radio", name="Vorticity").click()
     expect(page).to_have_url(re.compile("variable=vorticity"), timeout=PATIENCE)
     page.go_back()
-    expect(player(page)).to_have_attribute("data-variable", "speed", timeout=PATIENCE)
+    wait_for_maps(page, variable="speed")
     expect(page.get_by_role("spinbutton", name="Seed")).to_have_value("5")
     page.go_back()
     expect(page.get_by_role("spinbutton", name="Seed")).to_have_value("0", timeout=PATIENCE)
@@ -366,7 +367,7 @@ def test_the_demo_turns_its_pages(open_page: Open) -> None:
     ]:
         expect(page.get_by_text(title)).to_be_visible(timeout=PATIENCE)
         expect(page.get_by_text(sign).first).to_be_visible(timeout=PATIENCE)
-        expect(player(page)).to_have_attribute("data-playing", "true", timeout=PATIENCE)
+        wait_for_maps(page, playing="true")
         assert f"demo={title[0]}" in page.url
         if not title.startswith("5"):
             page.keyboard.press("PageDown")
