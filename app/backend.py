@@ -16,7 +16,6 @@ import numpy as np
 
 from app.examples import example_path, load_example
 from app.summary import Summary, summarise
-from app.variables import Variable, variables_of
 from engine import forecasting
 from engine.baselines import read_table
 from engine.cache import ArrayCache, default_cache
@@ -30,6 +29,7 @@ from engine.jobs import Executor, Job, LocalExecutor
 from engine.remote import ComputingProcess
 from engine.requests import ForecastRequest, ResolvedRequest, card_of
 from engine.thresholds import seasonal_percentile
+from engine.variables import Variable, variables_of
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -13,7 +13,6 @@ from app import wording
 from app.link import Resolve
 from app.plain_text import plain
 from app.sampler import Pace, Window, sampler_controls
-from app.variables import Threshold
 from app.widgets import held, held_index, in_one_line, key_in, key_of
 from engine.checkpoint import list_checkpoints
 from engine.datasets import DATASETS, Dataset, Run, get_dataset
@@ -22,6 +21,7 @@ from engine.datasets.calendar import Calendar
 from engine.datasets.sea_surface import SeaSurface
 from engine.errors import EngineError
 from engine.requests import ForecastRequest, ResolvedRequest
+from engine.variables import Threshold
 
 WindowOf = Callable[[ResolvedRequest], Window]
 

@@ -7,11 +7,11 @@ import numpy as np
 import xarray as xr
 
 from app.summary import Ensemble, Maps, Scores, Summary, places, solid_channel
-from app.variables import CLIMATOLOGY, Variable, variables_of
 from engine.datasets import Dataset, get_dataset
 from engine.datasets.base import Run, axes_of, parse_initial_condition
 from engine.errors import DataError
 from engine.folders import bundled_dir
+from engine.variables import CLIMATOLOGY, Variable, variables_of
 
 LEVELS = {"mean": 300, "spread": 50}  # steps from least to largest value: few, so that the file stays small
 MEMBER_STEP = 0.02  # of the channel's units: finer than any colour or curve shows

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from app.variables import Threshold, exceedance, variables_of
 from engine.errors import RequestError
+from engine.variables import Threshold, exceedance, variables_of
 
 Limits = dict[str, tuple[float, float]]
 """Ends of the colours by group: "field" (mean and truth), "spread", "error", "margin"."""

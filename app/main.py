@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.pages import about, data, forecast, skill
+from app.screens import about, data, forecast, skill
 
 HERE = Path(__file__).parent
 

@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 
 from app.place import Place
-from app.variables import CLIMATOLOGY, Variable
 from engine.datasets import Dataset, get_dataset
+from engine.variables import CLIMATOLOGY, Variable
 
 T = TypeVar("T")
 

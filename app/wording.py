@@ -32,6 +32,16 @@ PRESET_NOTES = {
 }
 
 
+def pretty_units(units: str) -> str:
+    """Units as a person writes them: `m s-1` becomes `m s⁻¹`, `1` becomes nothing."""
+    if units in SPELLED:
+        return SPELLED[units]
+    return units.translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+SPELLED = {"1": "", "degree_Celsius": "°C", "degrees_north": "°", "degrees_east": "°"}
+
+
 def run_title(run: str) -> str:
     """A simulated run as the picker names it."""
     if run.startswith(OWN):

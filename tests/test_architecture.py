@@ -54,7 +54,7 @@ ENGINE_MODULES = (
     "engine.simulators",
     "engine.training",
 )
-APP_MODULES = ("app.main", "app.pages", "app.controls", "app.player", "app.plots", "app.skill")
+APP_MODULES = ("app.main", "app.screens", "app.controls", "app.player", "app.plots", "app.skill")
 
 
 @dataclass(frozen=True)
@@ -193,8 +193,8 @@ def test_the_module_is_where_the_layout_puts_it(name: str) -> None:
 
 def test_only_the_main_script_imports_pages() -> None:
     for name in within("app"):
-        if name != "app.main" and not inside(name, "app.pages"):
-            assert not [target for target in modules()[name].all if inside(target, "app.pages")], name
+        if name != "app.main" and not inside(name, "app.screens"):
+            assert not [target for target in modules()[name].all if inside(target, "app.screens")], name
 
 
 def test_nothing_imports_the_main_script() -> None:

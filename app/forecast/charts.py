@@ -14,13 +14,14 @@ from app.plots.fan import Bands, fan_chart, normal_bands, quantile_bands
 from app.plots.plume import Plume, plume_chart
 from app.plots.probability import probability_chart
 from app.summary import Summary
-from app.variables import Variable, pretty_units, variable_named
+from app.wording import pretty_units
 from engine.datasets import Dataset, Run
 from engine.datasets.base import axes_of
 from engine.datasets.calendar import Calendar
 from engine.errors import EngineError
 from engine.indices import Index, indices_of
 from engine.record_evaluation import anomalies_of, quantities
+from engine.variables import Variable, variable_named
 
 QUIET = {"displayModeBar": False}
 MONTHS_BEFORE = 12  # of an index, shown before the start of its forecast

@@ -6,10 +6,10 @@ import streamlit as st
 from app import controls, session
 from app.plain_text import plain
 from app.summary import Summary
-from app.variables import CLIMATOLOGY, Variable, exceedance, variable_named, variables_of
 from app.widgets import held, key_in
 from engine.datasets import Dataset
 from engine.errors import EngineError
+from engine.variables import CLIMATOLOGY, Variable, exceedance, variable_named, variables_of
 
 
 def variable_control(dataset: Dataset, summary: Summary) -> Variable:

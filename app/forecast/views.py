@@ -12,9 +12,10 @@ from app.look import Limits
 from app.place import span
 from app.player import Answers, View, fitted_limits
 from app.summary import Summary
-from app.variables import Variable, pretty_units, variable_named, variables_of
+from app.wording import pretty_units
 from engine.coastlines import coastlines
 from engine.datasets import Dataset
+from engine.variables import Variable, variable_named, variables_of
 
 VELOCITY = {"navier-stokes": ("u", "v")}
 """The channels that carry particles along, of the data sets that have such."""

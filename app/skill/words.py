@@ -8,7 +8,7 @@ import streamlit as st
 from app import wording
 from app.plots.curves import BLUE
 from app.plots.skill import Dots
-from app.variables import pretty_units
+from app.wording import pretty_units
 from engine.datasets import Dataset
 
 QUIET = {"displayModeBar": False}

@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 from app import own
 from app.backend import Backend
-from app.pages import data
 from app.plain_text import plain
+from app.screens import data
 from engine.datasets import get_dataset
 from engine.datasets.base import load_run
 from engine.errors import DataError
@@ -48,7 +48,7 @@ def frame() -> None:
     """The page in the frame of an app of its own."""
     import streamlit as st
 
-    from app.pages import data
+    from app.screens import data
 
     st.navigation([st.Page(data.show, title="Data", default=True)]).run()
 

@@ -191,7 +191,7 @@ def data_page() -> None:
     """The data page in the frame of an app of its own."""
     import streamlit as st
 
-    from app.pages import data
+    from app.screens import data
 
     st.navigation([st.Page(data.show, title="Data", default=True)]).run()
 

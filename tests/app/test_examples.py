@@ -8,9 +8,9 @@ import pytest
 from app import examples
 from app.examples import LEVELS, MEMBER_STEP, load_example, write_example
 from app.summary import Summary
-from app.variables import variable_named, variables_of
 from engine.datasets import get_dataset
 from engine.errors import DataError
+from engine.variables import variable_named, variables_of
 from tests.app.fakes import BUNDLED, forecast_summary
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from app.look import Look, first_look, look_from_query, look_to_query
-from app.variables import Threshold, exceedance, variables_of
 from engine.datasets import DATASETS
+from engine.variables import Threshold, exceedance, variables_of
 
 FLOW = first_look("navier-stokes")
 

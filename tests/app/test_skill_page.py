@@ -12,9 +12,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app.backend import Backend
-from app.pages.skill import FIRST_QUANTITIES
 from app.plots.skill import Dots, category_chart, trend_chart
 from app.sampler import NO_SCHEDULE
+from app.screens.skill import FIRST_QUANTITIES
 from app.skill.card import quantities_of, quantity_title
 from app.skill.experiments import EXPERIMENTS
 from engine import ablation, scorecard
@@ -33,7 +33,7 @@ def frame() -> None:
     """The page in the frame of an app of its own."""
     import streamlit as st
 
-    from app.pages import skill
+    from app.screens import skill
 
     st.navigation([st.Page(skill.show, title="Skill", default=True)]).run()
 

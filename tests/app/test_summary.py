@@ -5,8 +5,8 @@ import pytest
 
 from app.place import Place, cell_place
 from app.summary import Ensemble, places, score
-from app.variables import CLIMATOLOGY, VARIABLES, variable_named, variables_of
 from engine.datasets import DATASETS, get_dataset
+from engine.variables import CLIMATOLOGY, VARIABLES, variable_named, variables_of
 from tests.app.fakes import BUNDLED, forecast_summary
 
 

@@ -21,7 +21,7 @@ def open_data(visit: Open) -> Open:
     """Goes to the data page."""
 
     def open_() -> Page:
-        page = visit("/data", calm=True)  # may be the server's first link: Streamlit would run the page's file alone
+        page = visit("/data", calm=True)
         expect(page.get_by_text("A netCDF file of at most 200 MB")).to_be_visible(timeout=PATIENCE)
         return page
 

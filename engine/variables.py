@@ -1,4 +1,4 @@
-"""What the maps can show: the channels of a data set and what follows from them."""
+"""The quantities that are looked at and scored: the channels of a data set and what follows from them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -54,16 +54,6 @@ def variables_of(dataset: str) -> tuple[Variable, ...]:
 def variable_named(dataset: str, name: str) -> Variable:
     """One variable of a data set."""
     return next(variable for variable in variables_of(dataset) if variable.name == name)
-
-
-def pretty_units(units: str) -> str:
-    """Units as a person writes them: `m s-1` becomes `m s⁻¹`, `1` becomes nothing."""
-    if units in SPELLED:
-        return SPELLED[units]
-    return units.translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-
-
-SPELLED = {"1": "", "degree_Celsius": "°C", "degrees_north": "°", "degrees_east": "°"}
 
 
 def ordinal(number: float) -> str:

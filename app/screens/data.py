@@ -1,10 +1,8 @@
 """The data page: bring your own field, and download what does not come with the project."""
 
-import runpy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -12,13 +10,12 @@ import streamlit as st
 
 from app import downloads, own, session
 from app.notes import guarded
-from app.pages import forecast
 from app.place import span
 from app.plain_text import plain
 from app.plots.preview import Preview, preview_map
+from app.screens import forecast
 from app.summary import places, solid_channel
-from app.variables import pretty_units, variables_of
-from app.wording import degree_ticks, latitude_title, longitude_title
+from app.wording import degree_ticks, latitude_title, longitude_title, pretty_units
 from engine.checkpoint import list_checkpoints
 from engine.coastlines import coastlines
 from engine.datasets import DATASETS, Dataset, get_dataset
@@ -29,6 +26,7 @@ from engine.errors import EngineError
 from engine.own.fields import OwnField
 from engine.own.store import keep_own
 from engine.requests import ForecastRequest
+from engine.variables import variables_of
 
 T = TypeVar("T")
 
@@ -431,9 +429,3 @@ EDGES = (
     ("West", -180.0, 360.0, -128.0),
     ("East", -180.0, 360.0, -120.0),
 )
-
-
-if __name__ == "__main__":
-    # Streamlit takes the folder of pages for its own until main.py has run once: a link to this page that is the first
-    # thing a new server sees runs this file by itself.
-    runpy.run_path(str(Path(__file__).parents[1] / "main.py"), run_name="__main__")

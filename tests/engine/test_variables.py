@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from app.summary import places
-from app.variables import Threshold, Variable, exceedance, ordinal, pretty_units, variables_of
+from app.wording import pretty_units
+from engine.variables import Threshold, Variable, exceedance, ordinal, variables_of
 
 
 def variable(dataset: str, name: str) -> Variable:

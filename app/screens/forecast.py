@@ -14,9 +14,9 @@ from app.notes import guarded
 from app.plain_text import plain
 from app.player import player
 from app.takeaway import static_map_controls
-from app.variables import Variable
 from engine.datasets import Dataset, get_dataset
 from engine.requests import ResolvedRequest
+from engine.variables import Variable
 
 
 @guarded

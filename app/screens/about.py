@@ -1,8 +1,5 @@
 """What this is, where the data come from, and what the numbers mean."""
 
-import runpy
-from pathlib import Path
-
 import streamlit as st
 
 from app.notes import guarded
@@ -69,8 +66,3 @@ in training; runs *unlike training* have smaller obstacles or larger displacemen
 def show() -> None:
     """The page."""
     st.markdown(TEXT)
-
-
-if __name__ == "__main__":
-    # a link to this page that is the first thing a new server sees runs this file by itself: see data.py
-    runpy.run_path(str(Path(__file__).parents[1] / "main.py"), run_name="__main__")

@@ -1,9 +1,7 @@
 """How good the forecasts are, and why: the score card, the experiments, and skill against cost."""
 
-import runpy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import streamlit as st
 
@@ -111,8 +109,3 @@ def keep_in_link(dataset: Dataset, *, quantity: str | None, model: str | None) -
         query["model"] = model
     if st.query_params.to_dict() != query:
         st.query_params.from_dict(query)
-
-
-if __name__ == "__main__":
-    # a link to this page that is the first thing a new server sees runs this file by itself: see data.py
-    runpy.run_path(str(Path(__file__).parents[1] / "main.py"), run_name="__main__")
