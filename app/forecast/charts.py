@@ -8,6 +8,8 @@ import streamlit as st
 
 from app import session, wording
 from app.backend import run_of
+from app.charts import show_chart
+from app.exports.names import forecast_name
 from app.place import Place
 from app.plots.curves import BLUE, GREEN, GREY, ORANGE, Curve, ratio_chart, score_chart, with_cursor
 from app.plots.fan import Bands, fan_chart, normal_bands, quantile_bands
@@ -23,7 +25,6 @@ from engine.indices import Index, indices_of
 from engine.record_evaluation import anomalies_of, quantities
 from engine.variables import Variable, variable_named
 
-QUIET = {"displayModeBar": False}
 MONTHS_BEFORE = 12  # of an index, shown before the start of its forecast
 
 
@@ -46,13 +47,15 @@ def plume(dataset: Dataset, summary: Summary, index: Index, variable: Variable) 
     del variable  # an index is the same whatever the maps show
     if summary.ensemble is None or dataset.calendar is None:
         return
-    st.markdown(f"**{index.title} plume** · anomaly against {summary.baseline}", help=PLUME_HELP)
+    title = f"**{index.title} plume** · anomaly against {summary.baseline}"
     try:
         chart = summary.once("plume", index.name, make=partial(_plume, dataset, dataset.calendar, summary, index))
     except EngineError as error:  # an own field on a grid without climatology
+        st.markdown(title, help=PLUME_HELP)
         st.caption(str(error))
         return
-    st.plotly_chart(chart, key=f"plume-{index.name}", config=QUIET)
+    name = forecast_name(dataset, summary, index.name)
+    show_chart(chart, key=f"plume-{index.name}", name=name, title=title, help=PLUME_HELP)
 
 
 def _plume(dataset: Dataset, calendar: Calendar, summary: Summary, index: Index) -> go.Figure:
@@ -84,13 +87,13 @@ def index_of_record(dataset: Dataset, run: Run, index: Index) -> np.ndarray:
 
 def scores_by_lead(dataset: Dataset, summary: Summary, variable: Variable) -> None:
     """CRPS, RMSE and spread; of a probability its Brier score."""
+    title, help_ = ("**Scores by lead time**", SCORES_HELP)
     if variable.threshold is not None:
-        st.markdown("**Brier score by lead time**", help=BRIER_HELP)
-    else:
-        st.markdown("**Scores by lead time**", help=SCORES_HELP)
+        title, help_ = ("**Brier score by lead time**", BRIER_HELP)
     waits = variable.threshold is None and session.backend().awaits_baselines(summary)
     chart = summary.once("scores", variable.name, waits, make=partial(_scores, dataset, summary, variable))
-    st.plotly_chart(chart, key="scores", config=QUIET)
+    name = forecast_name(dataset, summary, f"{variable.name}_scores")
+    show_chart(chart, key="scores", name=name, title=title, help=help_)
     if waits:
         st.fragment(wait_for_baselines, run_every=2)(summary)
 
@@ -119,9 +122,9 @@ def wait_for_baselines(summary: Summary) -> None:
 
 def spread_and_error(dataset: Dataset, summary: Summary, variable: Variable) -> None:
     """Whether the spread is as large as the error."""
-    st.markdown("**Spread ÷ RMSE**", help=RATIO_HELP)
     chart = summary.once("ratio", variable.name, make=partial(_ratio, dataset, summary, variable))
-    st.plotly_chart(chart, key="ratio", config=QUIET)
+    name = forecast_name(dataset, summary, f"{variable.name}_spread-skill-ratio")
+    show_chart(chart, key="ratio", name=name, title="**Spread ÷ RMSE**", help=RATIO_HELP)
 
 
 def _ratio(dataset: Dataset, summary: Summary, variable: Variable) -> go.Figure:
@@ -138,7 +141,6 @@ def at_a_place(dataset: Dataset, summary: Summary, variable: Variable) -> None:
     if variable.threshold is not None and summary.ensemble is not None:
         shown = variable_named(dataset.name, "sst")
         threshold = summary.maps_at(summary.ensemble.references[variable.threshold.reference], place)
-    st.markdown(f"**{place_title(dataset, summary, place)}**", help=FAN_HELP)
     members = summary.members_at(shown, place)
     lead = summary.leads * dataset.time_step
     chart = fan_chart(
@@ -150,7 +152,9 @@ def at_a_place(dataset: Dataset, summary: Summary, variable: Variable) -> None:
         units=pretty_units(shown.units),
         threshold=threshold,
     )
-    st.plotly_chart(with_cursor(chart, [0, *lead]), key="fan", config=QUIET)
+    where = place_title(dataset, summary, place)
+    name = forecast_name(dataset, summary, f"{shown.name}_{where}")
+    show_chart(with_cursor(chart, [0, *lead]), key="fan", name=name, title=f"**{where}**", help=FAN_HELP)
     if members is None and not place.is_cell:
         st.caption("The example holds maps, not members: press **Run** for the spread of a box's mean.")
 
@@ -159,7 +163,6 @@ def chance_at_a_place(dataset: Dataset, summary: Summary, variable: Variable) ->
     """How likely it is at the marked place, by lead time."""
     place, maps = session.place_of(summary), summary.maps(variable)
     title = place_title(dataset, summary, place)
-    st.markdown(f"**Probability {title[0].lower()}{title[1:]}**", help=CHANCE_HELP)
     lead = summary.leads * dataset.time_step
     chart = probability_chart(
         lead,
@@ -167,7 +170,9 @@ def chance_at_a_place(dataset: Dataset, summary: Summary, variable: Variable) ->
         summary.maps_at(maps.truth, place),
         time_units=dataset.time_units,
     )
-    st.plotly_chart(with_cursor(chart, [0, *lead]), key="chance", config=QUIET)
+    name = forecast_name(dataset, summary, f"{variable.name}_{title}")
+    title = f"**Probability {title[0].lower()}{title[1:]}**"
+    show_chart(with_cursor(chart, [0, *lead]), key="chance", name=name, title=title, help=CHANCE_HELP)
 
 
 def place_title(dataset: Dataset, summary: Summary, place: Place) -> str:

@@ -20,6 +20,7 @@ def probability_chart(lead: np.ndarray, probability: np.ndarray, happened: np.nd
     figure.add_scatter(
         x=lead[did],
         y=np.full(int(did.sum()), 104.0),
+        meta={"values": [1] * int(did.sum()), "title": ""},  # what a table says, instead of where the mark stands
         name="happened",
         mode="markers",
         marker={"color": ORANGE, "size": 8, "symbol": "diamond"},
