@@ -194,17 +194,8 @@ class MemberWindows:
         return 2 * steps - 1 if self._plan.request.solver == "heun" else steps
 
     def _bind(self, missing: list[int]) -> tuple[WindowForecaster, WindowInterpolator]:
-        plan, device = self._plan, self._pair.device
-        setting = WindowSetting(
-            self._x[missing].to(device),
-            torch.from_numpy(plan.run.static).to(device),
-            torch.from_numpy(plan.run.states[plan.frame]).to(device),
-            plan.start_time(self._window),
-            self._pair.scaling_of(plan.run),
-        )
-        members = tuple(self._members[index] for index in missing)
-        noise = MemberNoise(plan.request.seed, members, self._window, plan.data_digest)
-        return bind(self._pair, setting, noise, parse_coupling(plan.request.noise), self._before_call)
+        members = [self._members[index] for index in missing]
+        return bind_window(self._plan, self._pair, members, self._window, self._x[missing], self._before_call)
 
     def _take_stored(self, keys: list[str], into: np.ndarray) -> list[int]:
         """Fill in what the store holds; returns the positions that it does not."""
@@ -221,6 +212,22 @@ class MemberWindows:
         if self._cache is not None:
             for index in positions:
                 self._cache.put(keys[index], arrays[index])
+
+
+def bind_window(
+    plan: Plan, pair: Pair, members: Sequence[int], window: int, x: Tensor, before_call: Callable[[], None]
+) -> tuple[WindowForecaster, WindowInterpolator]:
+    """The two callables that bring some members, by their numbers, from x (member, channel, y, x) through a window."""
+    device = pair.device
+    setting = WindowSetting(
+        x.to(device),
+        torch.from_numpy(plan.run.static).to(device),
+        torch.from_numpy(plan.run.states[plan.frame]).to(device),
+        plan.start_time(window),
+        pair.scaling_of(plan.run),
+    )
+    noise = MemberNoise(plan.request.seed, tuple(members), window, plan.data_digest)
+    return bind(pair, setting, noise, parse_coupling(plan.request.noise), before_call)
 
 
 def trajectory_key(plan: Plan, member: int, window: int) -> str:

@@ -29,6 +29,9 @@ ABOVE_THE_ORCHESTRATORS = (
     "engine.fronts",
     "engine.benchmark",
     "engine.remote",
+    "engine.walk_trace",
+    "engine.fill_in",
+    "engine.forward_process",
     "engine.__main__",
 )
 ENGINE_MODULES = (
