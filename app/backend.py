@@ -15,16 +15,20 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 
 from app.examples import example_path, load_example
+from app.headline import headline
+from app.history import Ended, History, Outcome, default_history
+from app.link import date_in_link
 from app.summary import Summary, summarise
 from engine import forecasting
 from engine.baselines import read_table
 from engine.cache import ArrayCache, default_cache
 from engine.datasets import Dataset, Run, get_dataset
 from engine.datasets.base import InitialCondition, load_run, parse_initial_condition
-from engine.errors import CheckpointError, EngineError, RequestError
+from engine.errors import Cancelled, CheckpointError, EngineError, RequestError
 from engine.forecasting import Progress
 from engine.fronts import measure_seconds_per_call
 from engine.growing import GrowingEnsemble
+from engine.hardware import device_name
 from engine.jobs import Executor, Job, LocalExecutor
 from engine.remote import ComputingProcess
 from engine.requests import ForecastRequest, ResolvedRequest, card_of
@@ -55,6 +59,7 @@ class Engine(Protocol):
     def background_fields(self, request: ResolvedRequest) -> "xr.Dataset": ...
     def calls_per_member(self, request: ResolvedRequest) -> int: ...
     def calls_to_make(self, request: ResolvedRequest, cache: ArrayCache) -> int: ...
+    def window_keys(self, request: ResolvedRequest) -> frozenset[str]: ...
 
 
 @dataclass(frozen=True)
@@ -156,6 +161,11 @@ class Backend:
         self._records_lock = threading.Lock()
         self._seconds_per_call: dict[tuple[str, str], float] = {}
         spare_the_collector()
+
+    @property
+    def history(self) -> History:
+        """What was run on this machine."""
+        return default_history()
 
     def first_request(self, dataset: str) -> ForecastRequest:
         """What the controls of a data set show at first: the stored example's request, else the model's defaults."""
@@ -313,13 +323,18 @@ class Backend:
     def _work(self, request: ResolvedRequest, cancelled: Callable[[], bool]) -> Generator[Progress, None, None]:
         """Run a request and keep what the page shows of it."""
         steps, meter = self._run(request, cache=default_cache(), cancelled=cancelled), Meter()
+        reached: Progress | None = None
         while True:
             try:
                 reached = meter.next(steps)
+                yield reached
             except StopIteration as finished:
                 result = finished.value
                 break
-            yield reached
+            except (Cancelled, GeneratorExit):  # the latter may also be a run that is put away, to go on later
+                if cancelled():
+                    self._remember(request, "cancelled", meter, 0 if reached is None else reached.members_done)
+                raise
         summary = self._summary(request, result)
         summary.maps(variables_of(request.dataset)[0])  # what is shown first is made here, off the script thread
         self.awaits_baselines(summary)  # and starts them
@@ -327,7 +342,29 @@ class Backend:
             self._seconds_per_call[request.dataset, request.model] = meter.seconds_per_call
         if not self.finished.requests():
             spare_the_collector()  # the first forecast has loaded what the later ones need
-        self.finished.put(request, Shown(summary, "computed" if meter.calls else "stored", meter.seconds))
+        origin: Literal["computed", "stored"] = "computed" if meter.calls else "stored"
+        self.finished.put(request, Shown(summary, origin, meter.seconds))
+        self._remember(request, origin, meter, request.members, summary)
+
+    def _remember(
+        self, request: ResolvedRequest, outcome: Outcome, meter: "Meter", arrived: int, summary: Summary | None = None
+    ) -> None:
+        """Write a run that has ended into the history; whatever fails there, the forecast is not lost for it."""
+        try:
+            self.history.add(
+                Ended(
+                    request,
+                    outcome,
+                    seconds=meter.seconds,
+                    calls=meter.calls,
+                    arrived=arrived,
+                    device=device_name() if meter.calls else "",
+                    date=date_in_link(request),
+                    scores=None if summary is None else headline(summary, variables_of(request.dataset)[0]),
+                )
+            )
+        except Exception:
+            log.exception("A run could not be written into the history")
 
     def _summary(self, request: ResolvedRequest, result: "xr.Dataset") -> Summary:
         truth, static = self.engine.truth(request), self.engine.static_fields(request)

@@ -26,7 +26,7 @@ def request_from_query(
     except RequestError as error:
         name, query, problems = next(iter(DATASETS)), {}, [str(error)]
     given = first(name)
-    entries = {field: query[field] for field in _FIELDS if field in query}
+    entries = {field: query[field] for field in FIELDS if field in query}
     try:
         return resolve(_with(given, entries)), problems
     except EngineError:  # one entry after the other, then, to name those that cannot be used and keep the rest
@@ -74,17 +74,17 @@ def request_to_query(
     if of_model is not None:
         defaults = replace(of_model, model=defaults.model)
     query = {"dataset": request.dataset}
-    date = _date_in_link(request)
+    date = date_in_link(request)
     if date is not None:
         query["init"] = date
-    for field in _FIELDS:
+    for field in FIELDS:
         value = getattr(request, field)
         if value != getattr(defaults, field) and field not in query:
             query[field] = _written(value)
     return query
 
 
-def _date_in_link(request: ResolvedRequest) -> str | None:
+def date_in_link(request: ResolvedRequest) -> str | None:
     """The initial condition as a date, where that says which it is: frames shift as a record grows, dates do not."""
     dataset = get_dataset(request.dataset)
     if dataset.calendar is None or not dataset.initial_conditions():
@@ -96,7 +96,7 @@ def _date_in_link(request: ResolvedRequest) -> str | None:
     return date if date is not None and parse_initial_condition(date, dataset) == start else None
 
 
-_FIELDS = tuple(field.name for field in fields(ForecastRequest) if field.name != "dataset")
+FIELDS = tuple(field.name for field in fields(ForecastRequest) if field.name != "dataset")
 
 
 def _read(field: str, text: str) -> Any:

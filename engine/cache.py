@@ -14,8 +14,9 @@ import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,15 @@ _HEADER = re.compile(  # of an npy file, version 1.0, with plain numbers
 
 class _ForeignRow(Exception):
     """The index holds something that this module never stores."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a cache holds: arrays by key, the files that they lie in, and the bytes of these."""
+
+    arrays: int
+    files: int
+    size: int
 
 
 class _PlainDisk(diskcache.Disk):
@@ -131,6 +141,68 @@ class ArrayCache:
             stored = bool(index.set(key, name.encode()))
             self.problem = None
         return stored
+
+    def usage(self, keys: Collection[str] | None = None) -> Usage:
+        """What is stored, under some keys or altogether; a file that two keys share counts once."""
+        index, found = self._index, Usage(0, 0, 0)
+        if index is not None:
+            with self._reporting(index):
+                rows = self._rows()
+                names = [name for key, name in rows.items() if keys is None or key in keys]
+                sizes = [size for name in set(names) if (size := self._size(name)) is not None]
+                found = Usage(len(names), len(sizes), sum(sizes))
+        return found
+
+    def delete(self, keys: Collection[str]) -> int:
+        """Drop what is stored under some keys; returns the bytes that are free now.
+
+        A file goes when no other key has the same array.
+        """
+        index, freed = self._index, 0
+        if index is None:
+            return 0
+        with self._reporting(index):
+            rows = {key: name for key, name in self._rows().items() if key in keys}
+            with index.transact():
+                for key in rows:
+                    index.delete(key)
+            for name in set(rows.values()) - set(self._rows().values()):
+                freed += self._size(name) or 0
+                (self._files / f"{name}.npy").unlink(missing_ok=True)
+        return freed
+
+    def clear(self) -> int:
+        """Drop all arrays; returns the bytes that are free now. What is being written meanwhile may stay."""
+        index, freed = self._index, 0
+        if index is None:
+            return 0
+        with self._reporting(index):
+            index.clear()
+            for _, size, path in list(self._measured()):
+                if path.suffix == ".npy":
+                    path.unlink(missing_ok=True)
+                    freed += size
+        return freed
+
+    def _rows(self) -> dict[str, str]:
+        """The name of the file of every key, read in one go; rows that this module never writes are left out."""
+        path = self.directory / "index" / diskcache.core.DBNAME
+        with closing(sqlite3.connect(path, timeout=10)) as database:
+            rows = database.execute(
+                "SELECT key, value FROM Cache WHERE mode = ?", (diskcache.core.MODE_RAW,)
+            ).fetchall()
+        return {
+            key: value.decode()
+            for key, value in rows
+            if isinstance(key, str) and isinstance(value, bytes) and _NAME.fullmatch(value)
+        }
+
+    def _size(self, name: str) -> int | None:
+        """Bytes of a file; None where it is gone."""
+        try:
+            return (self._files / f"{name}.npy").stat().st_size
+        except FileNotFoundError:
+            return None
 
     def _read(self, name: str) -> np.ndarray | None:
         path = self._files / f"{name}.npy"

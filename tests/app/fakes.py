@@ -146,6 +146,9 @@ class FakeEngine:
     def calls_to_make(self, request: ResolvedRequest, cache: ArrayCache) -> int:
         return 30 * request.members
 
+    def window_keys(self, request: ResolvedRequest) -> frozenset[str]:
+        return frozenset()
+
     def _result(self, request: ResolvedRequest) -> xr.Dataset:
         dataset = get_dataset(request.dataset)
         start = parse_initial_condition(request.init, dataset)
