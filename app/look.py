@@ -10,7 +10,7 @@ from engine.errors import RequestError
 from engine.variables import Threshold, exceedance, variables_of
 
 Limits = dict[str, tuple[float, float]]
-"""Ends of the colours by group: "field" (mean and truth), "spread", "error", "margin"."""
+"""Ends of the colours by group (see GROUPS): mean and truth share those of "field"."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Look:
 
     limits: the colours' ends by variable, held once they were shown, so that they do not move with time, members or
     schedules; chosen: the variables whose limits are not those that fit, which the link names; traces: whether paths of
-    particles are drawn.
+    particles are drawn; member: the one that is pinned, counted from 0.
     """
 
     variable: str
@@ -28,6 +28,7 @@ class Look:
     limits: Mapping[str, Limits] = field(default_factory=dict)
     chosen: frozenset[str] = frozenset()
     traces: bool = False
+    member: int | None = None
 
     @property
     def shown(self) -> str:
@@ -79,6 +80,8 @@ def look_to_query(look: Look, dataset: str) -> dict[str, str]:
         query["limits"] = ",".join(f"{group}:{low:g}:{high:g}" for group, (low, high) in ends)
     if look.traces:
         query["traces"] = "true"
+    if look.member is not None:
+        query["member"] = str(look.member + 1)
     return query
 
 
@@ -126,6 +129,13 @@ def _traces(look: Look, dataset: str, text: str) -> Look:
     return replace(look, traces=text == "true")
 
 
+def _member(look: Look, dataset: str, text: str) -> Look:
+    number = _number(text)
+    if not (number >= 1 and number % 1 == 0):
+        raise RequestError(f"The link says member={text}: give the number of an ensemble member, 1 or more.")
+    return replace(look, member=int(number) - 1)
+
+
 def _number(text: str) -> float:
     try:
         return float(text)
@@ -133,11 +143,14 @@ def _number(text: str) -> float:
         return float("nan")
 
 
-GROUPS = ("field", "spread", "error", "margin")
+GROUPS = ("field", "spread", "error", "margin", "probability", "score", "rank", "difference")
+"""What colours may be about: maps of one group share the ends of their colours."""
+
 READERS: dict[str, Any] = {
     "variable": _variable,
     "threshold": _threshold,
     "at": _at,
     "limits": _limits,  # of the variable and its threshold, which are read before
     "traces": _traces,
+    "member": _member,
 }

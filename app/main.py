@@ -4,18 +4,22 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.screens import about, data, forecast, skill
+from app import session
+from app.screens import about, data, forecast, members, runs, skill
 
 HERE = Path(__file__).parent
 
 st.set_page_config(page_title="Coldcast", page_icon=str(HERE / "icon.svg"), layout="wide")
 st.html(HERE / "style.css")
-st.navigation(
+page = st.navigation(
     [
         st.Page(forecast.show, title="Forecast", icon=":material/air:", default=True),
         st.Page(skill.show, title="Skill", icon=":material/leaderboard:", url_path="skill"),
         st.Page(data.show, title="Data", icon=":material/database:", url_path="data"),
+        st.Page(runs.show, title="Runs", icon=":material/history:", url_path="runs"),
         st.Page(about.show, title="About", icon=":material/info:", url_path="about"),
     ],
     position="top",
-).run()
+)
+session.enter(page.url_path)
+page.run()

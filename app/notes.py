@@ -3,22 +3,24 @@
 import logging
 from collections.abc import Callable
 from functools import wraps
+from typing import ParamSpec
 
 import streamlit as st
 
 from app.plain_text import plain
 from engine.errors import EngineError
 
+P = ParamSpec("P")
 log = logging.getLogger(__name__)
 
 
-def guarded(page: Callable[[], None]) -> Callable[[], None]:
-    """A page that answers an error with one sentence, never a traceback; the unforeseen goes to the log."""
+def guarded(page: Callable[P, None]) -> Callable[P, None]:
+    """A page, or a part of one, that answers an error with one sentence; the unforeseen goes to the log."""
 
     @wraps(page)
-    def body() -> None:
+    def body(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            page()
+            page(*args, **kwargs)
         except EngineError as error:
             st.error(plain(str(error)))
         except Exception:  # Streamlit stops and reruns a script by exceptions that are no `Exception`

@@ -10,8 +10,8 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from app.backend import Backend, Shown, arriving, complaint
 from app.demo import SCENES, Scene, scene_number, with_scene
-from app.link import request_from_query, request_to_query
-from app.look import Look, first_look, look_from_query, look_to_query
+from app.link import FIELDS, request_from_query, request_to_query
+from app.look import READERS, Look, first_look, look_from_query, look_to_query
 from app.place import Place, coordinates_of, middle, place_at
 from app.summary import Summary
 from app.widgets import begin_anew
@@ -21,6 +21,7 @@ from engine.jobs import Job
 from engine.requests import ResolvedRequest
 
 SECONDS_BETWEEN_PARTS = 2.0  # of a run under way: each redraws the page, and takes the browser memory and time
+SHARED = {"demo", "dataset", *FIELDS, *READERS}  # names in the link that mean the same on all pages
 SHARE_BETWEEN_PARTS = 0.2  # of the time since the start: the more members there are, the less a few of them change
 
 
@@ -38,7 +39,8 @@ class Visit:
     arrived: members and leads shown of the run under way, and when the page was last drawn for it; started: when it was
     asked for. link: what was last written into the link. greeted: whether the browser has drawn maps before. came:
     whether a run that went on before was looked for. scene: of the demo, from 1 on; 0 outside of it; scene_query: what
-    the link would be without it.
+    the link would be without it. page: the name of the page that is shown, as in the link's path; settings: what its
+    own widgets hold, as the link has it, by page and data set. frames: where the maps' time rests, by data set.
     """
 
     dataset: str
@@ -58,16 +60,23 @@ class Visit:
     came: bool = False
     scene: int = 0
     scene_query: dict[str, str] | None = None
+    page: str = ""
+    settings: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    frames: dict[str, int] = field(default_factory=dict)
 
 
 def visit() -> Visit:
     """This visitor; at first, what the link says."""
     if "visit" not in st.session_state:
-        here = Visit("", {}, [])
-        follow_link(here)
-        st.session_state["visit"] = here
+        _begin("")
     found: Visit = st.session_state["visit"]
     return found
+
+
+def _begin(page: str) -> None:
+    here = Visit("", {}, [], page=page)
+    follow_link(here)
+    st.session_state["visit"] = here
 
 
 def follow_link(here: Visit) -> None:
@@ -80,7 +89,21 @@ def follow_link(here: Visit) -> None:
     here.dataset, here.problems, here.complaints = request.dataset, [], problems + more
     here.requests[request.dataset] = request
     here.looks[request.dataset] = look.keeping_limits(here.looks.get(request.dataset, look))
+    here.settings[here.page, request.dataset] = {name: text for name, text in query.items() if name not in SHARED}
     st.session_state["dataset"] = request.dataset
+
+
+def enter(page: str) -> None:
+    """A page begins to be drawn; its name is that in the link's path, empty for the first."""
+    if "visit" not in st.session_state:
+        _begin(page)
+    visit().page = page
+
+
+def settings_of(dataset: str) -> dict[str, str]:
+    """What the widgets of the page itself hold for a data set, as the link has it; to be changed in place."""
+    here = visit()
+    return here.settings.setdefault((here.page, dataset), {})
 
 
 def turn_to_scene(number: int) -> None:
@@ -172,7 +195,7 @@ def write_link(dataset: str) -> None:
     """Write the request of a data set, and how it is looked at, into the link."""
     request = visit().requests[dataset]
     query = request_to_query(request, defaults(dataset), defaults(dataset, request.model))
-    _write_link(query | look_to_query(look_of(dataset), dataset))
+    _write_link(query | look_to_query(look_of(dataset), dataset) | settings_of(dataset))
 
 
 def _write_link(query: dict[str, str]) -> None:
@@ -324,6 +347,28 @@ def place_of(summary: Summary) -> Place:
         found = middle(counted)
     look_at_place(summary, found)  # the link names what is shown, not what was asked for beyond the map
     return found
+
+
+def pin(dataset: str, member: int) -> None:
+    """Pin a member of the ensemble: it is marked on all pages. The one that is pinned is let go."""
+    change_look(dataset, member=None if look_of(dataset).member == member else member)
+
+
+def pinned(summary: Summary) -> int | None:
+    """The pinned member, counted from 0, where the forecast has it."""
+    member = look_of(summary.dataset).member
+    return member if member is not None and summary.ensemble is not None and member < summary.members else None
+
+
+def rest_at(dataset: str, frame: int) -> None:
+    """The time of the maps rests at a frame."""
+    visit().frames[dataset] = frame
+
+
+def frame_of(summary: Summary) -> int:
+    """The frame at which the time of the maps rests: 0 is the initial condition; the last one at first."""
+    last = len(summary.leads)
+    return min(visit().frames.get(summary.dataset, last), last)
 
 
 def look_at_place(summary: Summary, place: Place) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from app import wording
-from app.player import View, limits_of, panels_of, table_of, units_of
+from app.player import Panel, View, limits_of
 from engine.datasets import Dataset
 
 PROJECTIONS = {
@@ -18,7 +18,6 @@ PROJECTIONS = {
 }
 FORMATS = {"png": "PNG", "pdf": "PDF"}
 MIMES = {"png": "image/png", "pdf": "application/pdf"}
-WITH_TRUTH = ("truth", "error")
 
 
 def static_map_controls(dataset: Dataset, view: View) -> None:
@@ -48,11 +47,14 @@ def lead_control(view: View) -> int:
 
 
 def panel_control(view: View, frame: int) -> str:
-    """Pick one of the player's maps; the truth and the error where the truth is known."""
-    titles = {panel.name: panel.title for panel in panels_of(view)}
-    known = bool(np.isfinite(view.truth[frame][~view.solid]).any())
-    names = [name for name in titles if known or name not in WITH_TRUTH]
-    return st.selectbox("Panel", names, format_func=titles.__getitem__)
+    """Pick one of the player's maps, of those that show something at a frame."""
+    titles = {panel.name: panel.title for panel in view.panels if has_values(view, panel, frame)}
+    return st.selectbox("Panel", list(titles), format_func=titles.__getitem__)
+
+
+def has_values(view: View, panel: Panel, frame: int) -> bool:
+    """Whether a map has values at a frame: no error is known where no truth is."""
+    return bool(np.isfinite(view.values_of(panel)[frame][~view.solid]).any())
 
 
 def projection_control() -> str:
@@ -67,28 +69,19 @@ def words(view: View, frame: int) -> tuple[str, str]:
     return f"{view.leads[frame]:.2f} {view.time_units}".strip(), f"{view.valid[frame]:.2f} {view.time_units}".strip()
 
 
-def field_of(view: View, panel: str, frame: int) -> np.ndarray:
-    """The values of a panel, (y, x)."""
-    if panel == "error":
-        return np.asarray(view.mean[frame] - view.truth[frame])
-    values = {"mean": view.mean, "truth": view.truth, "spread": view.spread, "margin": view.margin}[panel]
-    assert values is not None
-    return np.asarray(values[frame])
-
-
 def draw(dataset: Dataset, view: View, panel: str, frame: int, projection: str | None, kind: str) -> bytes:
     """The map as a file; drawn when it is asked for. Colours have the limits of the page."""
     from app.plots.static_map import plain_map, save, static_map  # cartopy and matplotlib take a second to load
 
-    shown = next(each for each in panels_of(view) if each.name == panel)
+    shown = next(each for each in view.panels if each.name == panel)
     lead, valid = words(view, frame)
     common: dict[str, Any] = {
         "title": f"{view.title}\n{shown.title}{f' ({shown.note})' if shown.note else ''}, lead {lead}, valid {valid}",
-        "units": units_of(view, shown),
-        "scale": table_of(view, shown),
+        "units": shown.units,
+        "scale": shown.table,
         "limits": limits_of(view)[shown.group],
     }
-    field = field_of(view, panel, frame)
+    field = view.values_of(shown)[frame]
     if projection is not None:
         return save(static_map(field, view.x, view.y, land=view.solid, projection=projection, **common), kind)
     return save(plain_map(field, view.x, view.y, axis_units=view.length_units, masked=view.solid, **common), kind)

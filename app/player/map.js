@@ -23,6 +23,7 @@ class FieldMap {
     this.pin = element("div", "pin", clip);
     this.box = element("div", "box", clip);
     this.empty = element("div", "empty", this.frameNode, panel.emptyWords);
+    this.divider = this.swipe.length ? new Divider(this) : null;
     this.ticks = element("div", "ticks", this.frameNode);
     this.buildLegend();
     new Pointer(this);
@@ -43,8 +44,19 @@ class FieldMap {
     this.name = element("button", "map-title", head, this.title);
     this.name.type = "button";
     this.name.addEventListener("click", () => this.player.toggleSolo(this.id));
+    if (this.pinned !== null) this.buildPin(head);
     element("span", "map-note", head, this.note);
     this.value = element("span", "map-value", head);
+  }
+
+  buildPin(head) {
+    const pin = element("button", "keep", head);
+    pin.type = "button";
+    pin.title = this.pinned ? "Pinned on every page: press to let go" : "Pin: mark it on every page";
+    pin.setAttribute("aria-label", `Pin ${this.title}`);
+    pin.setAttribute("aria-pressed", this.pinned);
+    setIcon(pin, "pin");
+    pin.addEventListener("click", () => this.player.tell("pin", { panel: this.id }));
   }
 
   buildImages() {
@@ -67,7 +79,7 @@ class FieldMap {
   // -- colours -------------------------------------------------------------------------------------------
 
   buildLegend() {
-    const legend = element("div", "legend", this.root);
+    const legend = element("div", "legend", this.player.legendPlace(this));
     this.ends = ["lower", "upper"].map((which, end) => {
       const input = element("input", `limit ${which}`, legend);
       input.setAttribute("aria-label", `${this.title}: ${which} end of the colours`);
@@ -102,7 +114,7 @@ class FieldMap {
   useLimits(moment) {
     const own = this.player.known.ownColours;
     this.limits = own ? ownLimits(moment, this.values, this.symmetric) : this.fixedLimits;
-    if (own && this.group === "spread") this.limits[0] = 0;
+    if (own && this.fromZero) this.limits[0] = 0;
   }
 
   showLimits() {
@@ -136,7 +148,7 @@ class FieldMap {
 
   draw(moment) {
     const { kind, onEarth } = this.player.view;
-    this.show = moment.shower(this.values);
+    this.show = this.shower(moment);
     this.missing = !this.hasValues(moment);
     style(this.empty, { display: this.missing ? "flex" : "none" });
     this.context.clearRect(0, 0, this.canvas.width, this.canvas.height);
@@ -149,6 +161,12 @@ class FieldMap {
       this.drawGraticule();
       this.drawCoastlines();
     }
+  }
+
+  // What the map shows at a moment, as a function of the cell.
+  shower(moment) {
+    const shown = moment.shower(this.values);
+    return this.divider ? this.divider.join(shown, moment.shower(this.swipe)) : shown;
   }
 
   hasValues(moment) {
@@ -281,7 +299,7 @@ class FieldMap {
 
   // Uncertain particles are drawn larger, so that the spread reads without its colours.
   radius(value) {
-    if (this.id !== "spread") return 0.2;
+    if (!this.grows) return 0.2;
     return 0.12 + 0.18 * clamp(value / this.limits[1], 0, 1);
   }
 
@@ -358,14 +376,14 @@ class FieldMap {
   valueOfCell(cell, moment) {
     const { view } = this.player;
     if (view.kind === "grid" && view.arrays.solid[cell]) return view.solidName;
-    return this.withUnits(moment.shower(this.values)(cell));
+    return this.withUnits(this.shower(moment)(cell));
   }
 
   valueOfPlace(moment) {
     const { place } = this.player;
     if (place.cell !== undefined) return this.valueOfCell(place.cell, moment);
     let [sum, count] = [0, 0];
-    const show = moment.shower(this.values);
+    const show = this.shower(moment);
     for (const cell of this.player.cellsInBox(place.box)) {
       const value = show(cell);
       if (Number.isNaN(value)) continue;

@@ -22,6 +22,8 @@ function recall(view) {
   const maps = (link.get("maps") ?? "").split(",").filter((id) => view.panels.some((panel) => panel.id === id));
   if (maps.length) known.maps = maps;
   if (link.get("colours") === "own") known.ownColours = true;
+  const divider = Number(link.get("divider") ?? NaN);
+  if (divider >= 0 && divider <= 1) known.divider = divider;
   return known;
 }
 
@@ -32,6 +34,7 @@ function writeLink({ view, known, position, playing, viewport, isWhole }) {
   if (!isWhole) parts.push(`view=${[...viewport.x, ...viewport.y].map((each) => Number(each.toPrecision(5))).join(",")}`);
   if (known.maps && known.maps.length < view.panels.length) parts.push(`maps=${known.maps.join(",")}`);
   if (known.ownColours) parts.push("colours=own");
+  if (known.divider !== undefined && view.panels.some((panel) => panel.swipe.length)) parts.push(`divider=${known.divider}`);
   const hash = parts.length ? `#${parts.join("&")}` : "";
   if (location.hash === hash) return;
   history.replaceState(history.state, "", location.pathname + location.search + hash);

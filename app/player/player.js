@@ -1,4 +1,4 @@
-// One to four synchronised maps: time, the part of the map that is shown, and the place that is marked are one for all.
+// Synchronised maps: time, the part of the map that is shown, and the place that is marked are one for all.
 
 const SPEEDS = [0.25, 0.5, 1, 2, 4];
 const DEEPEST = 0.02; // of the map's width: as far as one can zoom in
@@ -16,6 +16,7 @@ const ICONS = {
   move: "M8 1l2.5 3H9v3h3V5.5L15 8l-3 2.5V9H9v3h1.5L8 15l-2.5-3H7V9H4v1.5L1 8l3-2.5V7h3V4H5.5z",
   colours: "M2 3h12v2.5H2zM2 6.8h12v2.5H2zM2 10.5h12V13H2z",
   traces: "M1 5c3-3 5 3 8 0s4-1 6-2v2c-2 1-3-1-6 2s-5-3-8 0zM1 11c3-3 5 3 8 0s4-1 6-2v2c-2 1-3-1-6 2s-5-3-8 0z",
+  pin: "M6 1h4l-.7 5L12 8.5V10H8.7v5H7.3v-5H4V8.5L6.7 6z",
   picture: "M7 2h2v6h3l-4 4-4-4h3zM2 12h2v1.5h8V12h2v3H2z",
   link: "M6.5 5H4a3 3 0 0 0 0 6h2.5V9.5H4a1.5 1.5 0 0 1 0-3h2.5zM9.5 5H12a3 3 0 0 1 0 6H9.5V9.5H12a1.5 1.5 0 0 0 0-3H9.5zM5 7.3h6v1.4H5z",
   help: "M8 1a7 7 0 1 0 0 14A7 7 0 0 0 8 1zm0 2.8c1.7 0 2.7 1 2.7 2.3 0 1.8-1.9 1.8-1.9 3.2H7.2c0-2.2 1.8-2.1 1.8-3.2 0-.5-.4-.8-1-.8s-1.1.4-1.2 1.1l-1.6-.3C5.5 4.6 6.5 3.8 8 3.8zM7.1 10.3h1.8V12H7.1z",
@@ -53,6 +54,7 @@ class Player {
     this.root.setAttribute("role", "group");
     this.root.setAttribute("aria-label", "Animated maps: space plays, arrow keys step, ? lists all keys");
     this.maps = element("div", "maps", this.root);
+    this.legends = element("div", "legends", this.root);
     this.drawn = 0;
     this.charts = new Charts((frame) => this.halt(frame));
     this.buildBar();
@@ -119,9 +121,10 @@ class Player {
 
   // Another forecast, more members or another variable: time, viewport and speed stay as they were.
   show(view) {
-    const isMore = this.view?.forecast === view.forecast && this.view.variable === view.variable;
+    const isMore = this.view?.forecast === view.forecast && this.view.variable === view.variable && hasSameMaps(this.view, view);
     const isOther = this.view?.dataset !== view.dataset || (view.scene && view.scene !== this.view.scene);
     this.view = view;
+    this.toldLead = view.tellsLead;
     this.path = location.pathname;
     this.known = recall(view);
     const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -180,6 +183,8 @@ class Player {
     this.nearest = this.view.kind === "grid" ? nearestFree(this.view) : null;
     for (const map of this.panels ?? []) map.free();
     this.maps.replaceChildren();
+    this.legends.replaceChildren();
+    this.root.classList.toggle("compact", this.view.compact);
     const { maps } = this.known;
     const shown = this.view.panels.filter((panel) => !maps || maps.includes(panel.id));
     const panels = shown.length ? shown : this.view.panels;
@@ -187,6 +192,13 @@ class Player {
     this.wordsOf = -1;
     const isSolo = panels.length < this.view.panels.length;
     for (const panel of this.panels) panel.name.title = isSolo ? "Show all maps" : "Show this map alone";
+  }
+
+  // Where the colour bar of a map stands: below it, or of small maps one for all of a group.
+  legendPlace(map) {
+    if (!this.view.compact) return map.root;
+    const isFirst = this.view.panels.find((panel) => panel.group === map.group).id === map.id;
+    return isFirst || this.known.maps ? this.legends : null;
   }
 
   remember(news) {
@@ -204,13 +216,17 @@ class Player {
     if (!width || !this.view) return;
     const { aspect } = this.view;
     const count = this.panels.length;
-    const columns = aspect > 1.6 ? (width < 720 ? 1 : 2) : width < 340 ? 1 : width < 880 ? 2 : 4;
-    this.root.style.setProperty("--columns", Math.min(columns, count));
+    this.root.style.setProperty("--columns", Math.min(this.columns(width, aspect), count));
     // one map alone is no higher than the window
     const tallest = 0.7 * window.innerHeight * aspect;
     this.maps.style.maxWidth = count === 1 ? `${Math.max(280, Math.min(width, tallest))}px` : "";
     for (const panel of this.panels) panel.resize();
     this.showPart();
+  }
+
+  columns(width, aspect) {
+    if (this.view.compact) return Math.max(1, Math.floor(width / (aspect > 1.6 ? 232 : 136)));
+    return aspect > 1.6 ? (width < 720 ? 1 : 2) : width < 340 ? 1 : width < 880 ? 2 : 4;
   }
 
   // -- time ----------------------------------------------------------------------------------------------
@@ -515,6 +531,14 @@ class Player {
     const { position, playing, viewport, isWhole } = this;
     this.remember({ position, playing, viewport: isWhole ? undefined : viewport });
     this.writeLink();
+    if (!playing) this.tellLead();
+  }
+
+  // Charts of a single lead are Python's: it hears where the time rests, on the pages that have such.
+  tellLead() {
+    if (this.toldLead === null || this.toldLead === this.frame) return;
+    this.toldLead = this.frame;
+    this.tell("lead", { frame: this.frame });
   }
 
   writeLink() {
@@ -534,6 +558,12 @@ class Player {
     clearTimeout(this.silence);
     this.silence = setTimeout(() => (this.said.textContent = ""), 8000);
   }
+}
+
+// Whether two views have the same maps in the same order; what these show may differ.
+function hasSameMaps(one, other) {
+  const look = ({ panels, compact }) => JSON.stringify([compact, panels.map(({ id, title, note, lut, swipe, pinned }) => [id, title, note, lut, swipe, pinned])]);
+  return look(one) === look(other);
 }
 
 function setIcon(button, name) {

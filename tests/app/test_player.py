@@ -10,42 +10,31 @@ import numpy as np
 import pytest
 
 from app.place import Place, cell_place
-from app.player import (
-    COARSE,
-    FINE,
-    SCRIPT,
-    WHOLE,
-    View,
-    encode,
-    fitted_limits,
-    limits_told,
-    place_told,
-    quantise,
-)
+from app.player import SCRIPT, Panel, View, fitted_limits, limits_told, place_told
 from app.player.colours import TABLES, colour_table
+from app.player.encoding import COARSE, FINE, WHOLE, encode, quantise
+from app.player.view import chances, moments
+
+RAMP = np.arange(36, dtype=np.float32).reshape(3, 3, 4)
 
 
-def view(**changes: Any) -> View:
+def view(*, diverging: bool = False, fields: dict[str, np.ndarray] | None = None, **changes: Any) -> View:
     """Three frames of a ramp on 3 × 4 cells: the mean 0 … 35, truth one below, spread constant."""
-    ramp = np.arange(36, dtype=np.float32).reshape(3, 3, 4)
     base = View(
         dataset="navier-stokes",
         kind="grid",
         forecast="a",
         variable="speed",
         title="Speed",
-        units="m s⁻¹",
-        diverging=False,
         leads=np.array([0.0, 0.5, 1.0]),
         valid=np.array([2.0, 2.5, 3.0]),
         time_units="s",
         x=np.array([0.0, 0.5, 1.0, 1.5]),
         y=np.array([0.0, 1.0, 2.0]),
         length_units="m",
-        mean=ramp,
-        truth=ramp - 1,
-        spread=np.full_like(ramp, 0.25),
         solid=np.zeros((3, 4), bool),
+        fields={"mean": RAMP, "truth": RAMP - 1, "spread": np.full_like(RAMP, 0.25), **(fields or {})},
+        panels=moments("m s⁻¹", diverging=diverging),
     )
     return replace(base, **changes)
 
@@ -72,7 +61,7 @@ def test_the_fields_come_back_to_half_a_quantum(coarse: bool, levels: int) -> No
     header, arrays = decode(encode(view(coarse=coarse)))
     assert header["scales"]["mean"]["quantum"] == pytest.approx(35 / levels)
     back = values_of(header, arrays, "mean").reshape(3, 3, 4)
-    assert np.abs(back - view().mean).max() <= 1.001 * 35 / levels / 2
+    assert np.abs(back - RAMP).max() <= 1.001 * 35 / levels / 2
 
 
 def test_every_array_starts_at_a_multiple_of_four_bytes() -> None:
@@ -81,9 +70,9 @@ def test_every_array_starts_at_a_multiple_of_four_bytes() -> None:
 
 
 def test_unknown_truth_is_sent_as_missing_and_stays_out_of_the_limits() -> None:
-    truth = view().truth.copy()
+    truth = RAMP - 1
     truth[1:] = np.nan
-    header, arrays = decode(encode(view(truth=truth)))
+    header, arrays = decode(encode(view(fields={"truth": truth})))
     back = values_of(header, arrays, "truth").reshape(3, 3, 4)
     assert np.isnan(back[1:]).all()
     assert np.isfinite(back[0]).all()
@@ -91,7 +80,7 @@ def test_unknown_truth_is_sent_as_missing_and_stays_out_of_the_limits() -> None:
 
 
 def test_no_truth_at_all_still_gives_finite_limits() -> None:
-    found = fitted_limits(view(truth=np.full((3, 3, 4), np.nan, np.float32)))
+    found = fitted_limits(view(fields={"truth": np.full((3, 3, 4), np.nan, np.float32)}))
     assert all(low < high for low, high in found.values())
 
 
@@ -116,11 +105,11 @@ def test_a_field_with_a_sign_is_symmetric_about_zero() -> None:
 
 
 def test_solid_cells_do_not_count_in_the_limits() -> None:
-    mean = view().mean.copy()
+    mean = RAMP.copy()
     solid = np.zeros((3, 4), bool)
     solid[0, 0] = True
     mean[:, 0, 0] = 1e9
-    assert fitted_limits(view(mean=mean, solid=solid))["field"][1] < 100
+    assert fitted_limits(view(fields={"mean": mean}, solid=solid))["field"][1] < 100
 
 
 def test_limits_that_the_view_names_are_those_of_the_colour_bars() -> None:
@@ -136,10 +125,9 @@ def test_the_step_to_which_values_are_rounded_is_said() -> None:
 def test_velocities_are_sent_where_paths_are_drawn() -> None:
     header, _ = decode(encode(view(can_trace=True)))
     assert (header["canTrace"], header["hasTraces"]) == (True, False)
-    ramp = view().mean
-    drawn, arrays = decode(encode(view(can_trace=True, velocities={"mean_u": ramp, "mean_v": -ramp})))
+    drawn, arrays = decode(encode(view(can_trace=True, traced=True, fields={"mean_u": RAMP, "mean_v": -RAMP})))
     assert drawn["hasTraces"]
-    assert np.allclose(values_of(drawn, arrays, "mean_v").reshape(3, 3, 4), -ramp, atol=1e-3)
+    assert np.allclose(values_of(drawn, arrays, "mean_v").reshape(3, 3, 4), -RAMP, atol=1e-3)
     assert [panel["traced"] for panel in drawn["panels"]] == ["mean", "", "", ""]
 
 
@@ -179,11 +167,23 @@ def test_particles_send_their_places() -> None:
     places[:, 0] = np.arange(4)
     places[:, 1] = np.arange(3)[:, None]
     pairs = np.array([[0, 1], [1, 2]])
-    header, arrays = decode(
-        encode(view(kind="particles", mean_positions=places, truth_positions=places, springs=pairs))
-    )
+    along, up = places[:, 0], places[:, 1]
+    stand = {"mean_x": along, "mean_y": up, "truth_x": along, "truth_y": up}
+    header, arrays = decode(encode(view(kind="particles", fields=stand, springs=pairs)))
+    assert [panel["positions"][0] for panel in header["panels"]] == ["mean_x", "truth_x", "mean_x", "mean_x"]
     assert np.allclose(values_of(header, arrays, "mean_x").reshape(3, 3, 4)[0], np.arange(4)[None], atol=1e-4)
     assert arrays["springs"].tolist() == [0, 1, 1, 2]
+
+
+def test_small_maps_a_swipe_and_a_pin_are_told_to_the_script() -> None:
+    panels = (
+        Panel("member-0", "Member 1", "", ("mean",), "field", pinned=True),
+        Panel("both", "Both", "", ("mean",), "field", swipe=("truth",)),
+    )
+    header, _ = decode(encode(replace(view(compact=True, tells_lead=2), panels=panels)))
+    assert (header["compact"], header["tellsLead"]) == (True, 2)
+    assert [panel["pinned"] for panel in header["panels"]] == [True, None]
+    assert [panel["swipe"] for panel in header["panels"]] == [[], ["truth"]]
 
 
 # -- on Earth ----------------------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ def on_earth(**changes: Any) -> View:
     """Four cells of 10° from 165°E to 165°W, three from 60°S to 30°S, and one line across the map."""
     line = np.array([[160.0, -60.0], [200.0, -30.0]])
     degrees: dict[str, Any] = {"x": np.array([165.0, 175.0, 185.0, 195.0]), "y": np.array([-55.0, -45.0, -35.0])}
-    return view(**({"coastlines": [line], "units": "°C"} | degrees | changes))
+    return view(**({"coastlines": [line]} | degrees | changes))
 
 
 def test_the_map_is_as_narrow_as_its_parallel() -> None:
@@ -217,18 +217,19 @@ def test_a_sea_without_coasts_has_no_points() -> None:
 
 
 def test_land_without_values_stays_out_of_the_limits() -> None:
-    mean = view().mean.copy()
+    mean = RAMP.copy()
     solid = np.zeros((3, 4), bool)
     solid[0, 0] = True
     mean[:, 0, 0] = np.nan
-    found = fitted_limits(on_earth(mean=mean, truth=mean, solid=solid))
+    found = fitted_limits(on_earth(fields={"mean": mean, "truth": mean}, solid=solid))
     assert found["field"][0] > 0
     assert all(np.isfinite(bound).all() for bound in found.values())
 
 
 def test_a_probability_runs_from_nothing_to_all_beside_its_margin() -> None:
     share = np.full((3, 3, 4), 20.0, np.float32)
-    header, arrays = decode(encode(on_earth(mean=share, truth=share, margin=share / 10, units="%", margin_units="°C")))
+    fields = {"mean": share, "truth": share, "margin": share / 10}
+    header, arrays = decode(encode(replace(on_earth(fields=fields), panels=chances("°C"))))
     panels = {panel["id"]: panel for panel in header["panels"]}
     assert list(panels) == ["mean", "truth", "margin", "error"]
     assert panels["mean"]["limits"] == [0, 100]

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import takeaway
 from app.player import View, limits_of
+from app.player.view import chances, moments
 from app.plots import static_map
 from engine.datasets import get_dataset
 
@@ -29,17 +30,14 @@ def view() -> View:
         forecast="a forecast",
         variable="anomaly",
         title="Departure from the climatology",
-        units="°C",
-        diverging=True,
         leads=np.array([0.0, 1.0, 2.0]),
         valid=np.array([545.0, 546.0, 547.0]),
         time_units="months",
         x=np.array([200.0, 202.5, 205.0, 207.5]),
         y=np.array([-2.5, 0.0, 2.5]),
         length_units="°",
-        mean=MEAN,
-        truth=truth,
-        spread=MEAN / 10,
+        fields={"mean": MEAN, "truth": truth, "spread": MEAN / 10},
+        panels=moments("°C", diverging=True),
         solid=solid,
         labels=[("0 months", "2015-06"), ("1 month", "2015-07"), ("2 months", "2015-08")],
         coastlines=[],
@@ -104,7 +102,7 @@ def test_a_simulated_field_becomes_a_plain_map(view: View, drawn: list[Any]) -> 
 
 
 def test_a_probability_has_its_own_panels_and_runs_to_100_percent(view: View, drawn: list[Any]) -> None:
-    chance = replace(view, margin=MEAN / 7, margin_units="K", diverging=False, units="%")
+    chance = replace(view, fields={**view.fields, "margin": MEAN / 7}, panels=chances("K"))
     monthly = get_dataset("sst-monthly")
     for panel in ("mean", "margin"):
         takeaway.draw(monthly, chance, panel, 1, "plate-carree", "png")
