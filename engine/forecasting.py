@@ -44,6 +44,7 @@ __all__ = [
     "truth",
     "truth_from",
     "window_calls",
+    "window_keys",
 ]
 
 
@@ -203,6 +204,11 @@ def threshold_fields(request: ForecastRequest, percentile: float = 90.0) -> xr.D
 def calls_to_make(request: ForecastRequest, cache: Store) -> int:
     """Network calls of single members that a request still needs, given what is stored."""
     return member_windows.calls_to_make(plan_of(resolved(request)), cache)
+
+
+def window_keys(request: ForecastRequest) -> frozenset[str]:
+    """All keys under which a store holds what the forecast of a request computes."""
+    return member_windows.window_keys(plan_of(resolved(request)))
 
 
 def plan_of(request: ResolvedRequest) -> Plan:

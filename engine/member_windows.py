@@ -253,5 +253,16 @@ def calls_to_make(plan: Plan, store: Store) -> int:
     return calls
 
 
+def window_keys(plan: Plan) -> frozenset[str]:
+    """All keys under which a forecast stores what it computes; those of its trajectories it may share with others."""
+    keys: set[str] = set()
+    for window in range(plan.windows):
+        refined = refined_leads(plan.request, plan.schedule, window)
+        for member in range(plan.request.members):
+            key = trajectory_key(plan, member, window)
+            keys |= {key, _refined_key(key, refined)} if refined else {key}
+    return frozenset(keys)
+
+
 def _digest(content: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
