@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import session
-from app.screens import about, data, forecast, members, runs, skill
+from app.screens import about, data, forecast, runs, skill
 
 HERE = Path(__file__).parent
 
