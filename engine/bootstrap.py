@@ -98,14 +98,21 @@ def _mean(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 def _estimate(statistic: Statistic, counts: np.ndarray) -> Estimate:
-    units, tail = counts.shape[1], (1 - LEVEL) / 2
+    units = counts.shape[1]
     with np.errstate(invalid="ignore", divide="ignore"):  # a score of one member, or a ratio to no error, is NaN
         (value,) = statistic(np.ones((1, units)))
         drawn = statistic(counts)
     if units == 1:
         return Estimate(float(value), float("nan"), float("nan"))
-    low, high = np.quantile(drawn, [tail, 1 - tail])
+    low, high = interval(drawn)
     return Estimate(float(value), float(low), float(high))
+
+
+def interval(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both ends of what the middle 95 % of the resamples hold: of (resample, …) those of (…)."""
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
+    return low, high
 
 
 def _counts(drawn: np.ndarray, count: int) -> np.ndarray:

@@ -44,6 +44,51 @@ def labelled(
     return xr.Dataset({**fields, "rank_counts": (("lead", "channel", "rank"), ranks)}, coordinates)
 
 
+@dataclass(frozen=True, eq=False)
+class CellScores:
+    """What every cell adds to the averages, (lead, cell), in the precision of the members.
+
+    error: the mean distance of the members from the truth; distance: half that of two different members; bias: of
+    their mean, less the truth; variance: theirs with ddof 0; ranks: how many of them lie below the truth, ties drawn.
+    """
+
+    error: np.ndarray
+    distance: np.ndarray
+    bias: np.ndarray
+    variance: np.ndarray
+    ranks: np.ndarray
+    members: int
+
+    @property
+    def crps(self) -> np.ndarray:
+        """The fair CRPS, NaN of one member."""
+        return self.error - self.distance if self.members > 1 else np.full_like(self.error, np.nan)
+
+    @property
+    def corrected_variance(self) -> np.ndarray:
+        """With ddof 1 and times (M + 1)/M, to compare with the squared error of the mean; NaN of one member."""
+        return self.variance * correction(self.members)
+
+
+def correction(members: int) -> float:
+    """What turns a variance with ddof 0 into the corrected one, NaN of one member."""
+    return (members + 1) / (members - 1) if members > 1 else float("nan")
+
+
+def cell_scores(members: np.ndarray, truth: np.ndarray, random: np.random.Generator) -> CellScores:
+    """Score members (M, lead, cell) against the truth (lead, cell) cell by cell; no value is checked."""
+    distance = members - truth
+    below, ties = np.count_nonzero(distance < 0, axis=0), np.count_nonzero(distance == 0, axis=0)
+    if ties.any():
+        below = below + np.floor(random.random(ties.shape) * (ties + 1)).astype(below.dtype)
+    error = np.abs(distance).mean(axis=0)
+    distance.sort(axis=0)  # of distances: rounding does not grow with how far the values are from 0
+    mean = distance.mean(axis=0)
+    half = np.tensordot(_order_weights(len(members), distance.dtype), distance, axes=1)
+    variance = ((distance - mean) ** 2).mean(axis=0)
+    return CellScores(error, half, mean, variance, below, len(members))
+
+
 def ensemble_scores(members: np.ndarray, truth: np.ndarray, *, seed: int = 0) -> EnsembleScores:
     """Score members (M, lead, cell) against the truth (lead, cell), in the precision of the members.
 
@@ -62,39 +107,36 @@ def ensemble_scores(members: np.ndarray, truth: np.ndarray, *, seed: int = 0) ->
     random = np.random.default_rng(seed)
     at_once = max(1, BLOCK // (count * cells))
     parts = [
-        _block(members[:, first : first + at_once], truth[first : first + at_once], random)
+        _averages(cell_scores(members[:, first : first + at_once], truth[first : first + at_once], random))
         for first in range(0, leads, at_once)
     ]
     error, distance, mse, variance, ranks = (np.concatenate(column) for column in zip(*parts, strict=True))
-    if bad := np.count_nonzero(~np.isfinite(mse)):
-        raise RequestError(
-            f"At {bad} of {leads} leads the forecast or its truth is not finite and has no score: it diverged; try"
-            " another schedule, solver or noise."
-        )
-    several = count > 1
+    check_finite(mse)
     return EnsembleScores(
-        crps=error - distance if several else error * np.nan,
+        crps=error - distance if count > 1 else error * np.nan,
         crps_biased=error - distance * (count - 1) / count,
         mse=mse,
-        variance=variance * ((count + 1) / (count - 1) if several else np.nan),
+        variance=variance * correction(count),
         variance_biased=variance,
         rank_counts=ranks,
     )
 
 
-def _block(members: np.ndarray, truth: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, ...]:
-    """Mean error of members, half their mean distance, squared error of their mean, their variance; and the ranks."""
-    distance = members - truth
-    below, ties = np.count_nonzero(distance < 0, axis=0), np.count_nonzero(distance == 0, axis=0)
-    if ties.any():
-        below = below + np.floor(random.random(ties.shape) * (ties + 1)).astype(below.dtype)
-    error = np.abs(distance).mean(axis=0)
-    distance.sort(axis=0)  # of distances: rounding does not grow with how far the values are from 0
-    mean = distance.mean(axis=0)
-    half = np.tensordot(_order_weights(len(members), distance.dtype), distance, axes=1)
-    variance = ((distance - mean) ** 2).mean(axis=0)
-    averages = (field.mean(axis=-1, dtype=np.float64) for field in (error, half, mean**2, variance))
-    return (*averages, _counted(below, len(members) + 1))
+def check_finite(mse: np.ndarray) -> None:
+    """Raises RequestError where a lead has no error, (lead,): its forecast diverged."""
+    if bad := np.count_nonzero(~np.isfinite(mse)):
+        raise RequestError(
+            f"At {bad} of {len(mse)} leads the forecast or its truth is not finite and has no score: it diverged; try"
+            " another schedule, solver or noise."
+        )
+
+
+def _averages(cells: CellScores) -> tuple[np.ndarray, ...]:
+    """Over the cells, float64 (lead,): error, distance, squared error, variance; and how often each rank occurs."""
+    averages = (
+        field.mean(axis=-1, dtype=np.float64) for field in (cells.error, cells.distance, cells.bias**2, cells.variance)
+    )
+    return (*averages, count_ranks(cells.ranks, cells.members + 1))
 
 
 def _order_weights(count: int, kind: np.dtype) -> np.ndarray:
@@ -104,7 +146,7 @@ def _order_weights(count: int, kind: np.dtype) -> np.ndarray:
     return weights
 
 
-def _counted(ranks: np.ndarray, bins: int) -> np.ndarray:
+def count_ranks(ranks: np.ndarray, bins: int) -> np.ndarray:
     """How often each rank occurs in every row: (lead, cell) to (lead, bins)."""
     rows = np.arange(len(ranks))[:, None] * bins
     return np.bincount((ranks + rows).ravel(), minlength=len(ranks) * bins).reshape(len(ranks), bins)
