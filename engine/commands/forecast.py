@@ -61,8 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the request with progress on standard error, then write the file."""
     from engine.cache import default_cache
-    from engine.datasets.netcdf import NETCDF_LOCK
     from engine.forecasting import forecast
+    from engine.netcdf_files import write_netcdf
 
     if not arguments.out.parent.is_dir():
         raise DataError(f"The folder {arguments.out.parent} does not exist: make it or name another --out.")
@@ -75,8 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     result = forecast(request, cache=cache, device=arguments.device, progress=_show)
     print(file=sys.stderr)
     try:
-        with NETCDF_LOCK:
-            result.to_netcdf(arguments.out)
+        write_netcdf(result, arguments.out)
     except OSError as error:
         raise DataError(f"{arguments.out} cannot be written ({error}): name another --out.") from None
     print(arguments.out)
