@@ -29,13 +29,14 @@ class Stage:
     """What a page is about: a forecast and how it is looked at.
 
     request: that of the controls, which may be another than that of the forecast; None where an entry cannot be used,
-    or while a run goes on.
+    or while a run goes on. turn: which turn of the visit it was set for (`session.turn`).
     """
 
     dataset: Dataset
     shown: Shown
     variable: Variable
     request: ResolvedRequest | None
+    turn: tuple[int, int]
 
     @property
     def summary(self) -> Summary:
@@ -66,7 +67,13 @@ def on_a_forecast(*, members: bool = False) -> Callable[[Body], Callable[[], Non
 
 
 def _act(body: Body, stage: Stage) -> None:
-    """The page itself; what it shows is written into the link."""
+    """The page itself; what it shows is written into the link.
+
+    Where a person turned to something else and Streamlit runs this part alone all the same (a press may meet a message
+    of the maps), the whole page is drawn.
+    """
+    if stage.turn != session.turn():
+        st.rerun()
     guarded(body)(stage)
     session.write_link(stage.dataset.name)
 
@@ -104,7 +111,7 @@ def set_stage(*, members: bool = False) -> Stage | None:
         return None
     with quantity:
         variable = variable_control(dataset, shown.summary)
-    return Stage(dataset, shown, variable, None if visit.run is not None else request)
+    return Stage(dataset, shown, variable, None if visit.run is not None else request, session.turn())
 
 
 def sidebar(dataset: Dataset, model: DeltaGenerator) -> tuple[ResolvedRequest | None, ResolvedRequest | None]:

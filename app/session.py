@@ -14,7 +14,7 @@ from app.link import FIELDS, request_from_query, request_to_query
 from app.look import READERS, Look, first_look, look_from_query, look_to_query
 from app.place import Place, coordinates_of, middle, place_at
 from app.summary import Summary
-from app.widgets import begin_anew
+from app.widgets import begin_anew, generation
 from engine.datasets.base import OWN
 from engine.errors import EngineError, RequestError
 from engine.jobs import Job
@@ -121,6 +121,11 @@ def leave_scene_of_another(dataset: str) -> None:
     now = scene()
     if now is not None and now.query["dataset"] != dataset:
         visit().scene = 0
+
+
+def turn() -> tuple[int, int]:
+    """Which turn to another scene or entry of the history this is; what was drawn before it is out of date."""
+    return generation(), visit().scene
 
 
 def scene() -> Scene | None:

@@ -17,15 +17,21 @@ def key_of(given: ResolvedRequest, name: str) -> str:
 
 def key_in(dataset: str, name: str) -> str:
     """The key of a data set's widget; after a turn back in the browser's history, widgets are others."""
-    return f"{dataset}/{st.session_state.get(GENERATION, 0)}/{name}"
+    return f"{dataset}/{generation()}/{name}"
 
 
 GENERATION = "generation"
 
 
+def generation() -> int:
+    """How often widgets began anew."""
+    found: int = st.session_state.get(GENERATION, 0)
+    return found
+
+
 def begin_anew() -> None:
     """Forget what all widgets hold: those drawn from now on begin with what they are given."""
-    st.session_state[GENERATION] = st.session_state.get(GENERATION, 0) + 1
+    st.session_state[GENERATION] = generation() + 1
 
 
 def held(key: str, value: T) -> T:
