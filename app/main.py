@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import session
-from app.screens import about, data, forecast, runs, skill
+from app.screens import about, data, forecast, runs, sampler, skill
 
 HERE = Path(__file__).parent
 
@@ -15,6 +15,7 @@ page = st.navigation(
     [
         st.Page(forecast.show, title="Forecast", icon=":material/air:", default=True),
         st.Page(skill.show, title="Skill", icon=":material/leaderboard:", url_path="skill"),
+        st.Page(sampler.show, title="Sampler", icon=":material/footprint:", url_path="sampler"),
         st.Page(data.show, title="Data", icon=":material/database:", url_path="data"),
         st.Page(runs.show, title="Runs", icon=":material/history:", url_path="runs"),
         st.Page(about.show, title="About", icon=":material/info:", url_path="about"),
