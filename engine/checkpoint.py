@@ -218,6 +218,24 @@ def load_checkpoint(name_or_folder: str | Path) -> Checkpoint:
     return Checkpoint(card, parts["forecaster"], parts["interpolator"], card.digest, _background(card, tensors))
 
 
+def count_weights(name_or_folder: str | Path) -> dict[str, int]:
+    """How many numbers each part of a checkpoint has, read from the head of its file.
+
+    Raises: CheckpointError if it is missing or damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    counts = {"forecaster": 0, "interpolator": 0}
+    try:
+        with safe_open(checkpoint_folder(name_or_folder) / WEIGHTS_FILE, framework="np") as weights:
+            for name in weights.keys():  # noqa: SIM118 (it is no dict)
+                part = name.partition(".")[0]
+                counts[part] = counts.get(part, 0) + math.prod(weights.get_slice(name).get_shape())
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"The weights of {name_or_folder} cannot be read ({error}).") from error
+    return {part: count for part, count in counts.items() if part != "background"}
+
+
 def save_checkpoint(
     folder: Path,
     card: ModelCard,

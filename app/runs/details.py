@@ -12,6 +12,7 @@ from app.link import request_to_query
 from app.plain_text import plain
 from app.runs import files, words
 from app.runs.left import Left, delete_windows, left_of, own_windows, space_of
+from app.sizes import in_words
 from engine.errors import EngineError
 from engine.requests import ResolvedRequest
 
@@ -34,6 +35,11 @@ FIELDS = {
 @st.dialog("Run", width="medium", on_dismiss="rerun")
 def details(entry: Entry) -> None:
     """The dialog; what it changes is seen in the list once it is closed."""
+    everything(entry)
+
+
+def everything(entry: Entry) -> None:
+    """A run from its name to its end."""
     try:
         left = left_of(entry, session.backend())
         st.markdown(
@@ -76,7 +82,8 @@ def about(entry: Entry) -> None:
         of = f" of {words.scored_variable(run).lower()}"
         rows += [(f"{label}{of if label != 'Spread ÷ RMSE' else ''}", value) for label, value in words.numbers(run)]
     with st.expander("Request and scores"):
-        st.table(pd.DataFrame(rows, columns=["", "Value"]).set_index(""), border="horizontal")
+        table = pd.DataFrame(rows, columns=["", " "])
+        st.table(table, border="horizontal", hide_index=True, hide_header=True)
         reason = words.without_numbers(run)
         st.caption(
             plain(reason)
@@ -122,7 +129,7 @@ def ending(entry: Entry) -> None:
     also = False
     if space.arrays:
         also = st.checkbox(
-            f"Also delete its stored members: {space.arrays:,} windows, {megabytes(space.size)}",
+            f"Also delete its stored members: {space.arrays:,} windows, {in_words(space.size)}",
             help="To show it again then takes the whole computation. Windows that other runs of the list share stay.",
         )
     if st.button("Delete from the history", icon=":material/delete:", key=f"runs-delete-{entry.id}"):
@@ -149,11 +156,6 @@ def link_of(request: ResolvedRequest) -> str:
     here = urlsplit(st.context.url or "")
     root = here.path.rstrip("/").removesuffix("/runs")
     return urlunsplit((here.scheme, here.netloc, f"{root}/", urlencode(query), ""))
-
-
-def megabytes(size: int) -> str:
-    """A size in words."""
-    return f"{size / 1e6:,.1f} MB" if size >= 1e5 else f"{size / 1e3:,.0f} kB"
 
 
 def _text(value: object) -> str:

@@ -8,7 +8,7 @@ from app.backend import Backend
 from app.history import Entry
 from engine.cache import Usage, default_cache
 from engine.errors import EngineError
-from engine.requests import ResolvedRequest
+from engine.requests import ForecastRequest, ResolvedRequest
 
 Kept = Literal["all", "some", "none"]
 
@@ -37,9 +37,14 @@ def own_windows(entry: Entry, others: Sequence[Entry], backend: Backend) -> froz
     """The keys of a run's stored windows that no other run shares. Raises EngineError where it cannot be made again."""
     keys = backend.engine.window_keys(backend.resolve(entry.run.asked))
     for other in others:
-        if other.id != entry.id and other.run.request.dataset == entry.run.request.dataset and keys:
+        if keys and other.id != entry.id and _start_alike(other.run.asked, entry.run.asked):
             keys -= _keys_of(other, backend)
     return keys
+
+
+def _start_alike(one: ForecastRequest, other: ForecastRequest) -> bool:
+    """Whether two forecasts may share windows: else there is no need to look."""
+    return (one.dataset, one.init, one.seed) == (other.dataset, other.init, other.seed)
 
 
 def _keys_of(entry: Entry, backend: Backend) -> frozenset[str]:

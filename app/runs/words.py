@@ -18,7 +18,7 @@ from engine.variables import variables_of
 
 def title(entry: Entry) -> str:
     """What a run is called: its name, else its data set and where it starts."""
-    return entry.name or f"{dataset_title(entry.run.request.dataset)}, {start(entry.run)}"
+    return entry.name or f"{dataset_title(entry.run.request.dataset)} · {start(entry.run)}"
 
 
 def line(entry: Entry) -> str:
@@ -64,7 +64,7 @@ def start(run: Ended) -> str:
     name, _, frame = str(run.request.init).rpartition(":")
     dataset = DATASETS.get(run.request.dataset)
     if name.startswith(OWN):
-        return f"your own field {name.removeprefix(OWN)}"
+        return f"Your own field {name.removeprefix(OWN)}"
     if dataset is None or dataset.calendar is None or run.date is None:
         return f"{wording.run_title(name)}, frame {frame}"
     return _dated(dataset, name, run.date)

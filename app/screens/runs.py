@@ -23,7 +23,10 @@ BADGES = {
     "some": ":orange-badge[partly stored]",
     "none": ":gray-badge[not stored]",
 }
-BADGE_HELP = (
+LIST_HELP = (
+    "**Scores** are of the variable that the maps show first, over all lead times and scored cells: mean fair CRPS, "
+    "RMSE of the ensemble mean, and spread ÷ RMSE, 1 for a reliable ensemble. Compare them only between runs of one "
+    "data set from the same start.\n\n"
     "**Stored**: all members lie in the cache, so that the run opens at once. **Partly stored**: what is missing is "
     "computed when you press Run. **Not stored**: the cache has let go of it, and Run computes it anew, to the same "
     "numbers."
@@ -45,7 +48,7 @@ def show() -> None:
     st.caption(
         "Every forecast that was run on this machine, pinned ones first, then the newest. All who use this page share "
         f"one history: names, pins and deletions, too. It keeps the newest {history.most} runs, and the pinned ones.",
-        help=BADGE_HELP,
+        help=LIST_HELP,
     )
     found = finder(listing.entries)
     if not found:
