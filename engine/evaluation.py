@@ -20,6 +20,8 @@ from engine.ensemble_scores import ensemble_scores, labelled
 from engine.errors import RequestError
 from engine.record_evaluation import record_baselines, score_record_forecast
 from engine.results import state_at
+from engine.variable_fields import variable_of
+from engine.variables import CLIMATOLOGY, Variable
 
 RunForecast = Callable[[Run, int, int], xr.Dataset]
 """(run, start frame, steps) -> a forecast as `engine.forecast` returns it."""
@@ -68,6 +70,30 @@ def scorer_of(dataset: Dataset) -> Callable[[xr.Dataset, Run, int, Dataset], xr.
     return score_forecast if dataset.calendar is None else score_record_forecast
 
 
+def score_variable_forecast(
+    forecast: xr.Dataset, run: Run, start: int, dataset: Dataset, variable: Variable
+) -> xr.Dataset:
+    """As `score_forecast`, of one variable that may follow from the channels; its name is the one channel.
+
+    Of a record `mean` and `truth` are there too, NaN as those of fields.
+    """
+    known = {
+        index: state
+        for index, lead in enumerate(forecast["lead"].values)
+        if (state := state_at(run, run.times[start] + lead * dataset.time_step)) is not None
+    }
+    leads = forecast["lead"].values[list(known)]
+    times, background = run.times[start] + leads * dataset.time_step, dataset.background(run)
+    channels = [forecast[channel.name].values[:, list(known)] for channel in dataset.channels]
+    members = variable_of(np.stack(channels, axis=2), times, variable, dataset, run, background)
+    truth = variable_of(np.stack(list(known.values())), times, variable, dataset, run, background)
+    scored = dataset.scored(run)
+    result = labelled([ensemble_scores(members[..., scored], truth[..., scored], seed=start)], leads, [variable.name])
+    if dataset.calendar is not None:
+        result["mean"] = result["truth"] = ("lead", "channel"), np.full((len(leads), 1), np.nan)
+    return result
+
+
 def forecast_length(dataset: Dataset, run: Run, start: int, steps: int | None = None) -> int:
     """Data steps of a scored forecast: as asked, else to the end of a simulated run, a record's default."""
     longest = run.frames if dataset.calendar is None else dataset.default_steps
@@ -92,6 +118,7 @@ def evaluate(
     *,
     steps: int | None = None,
     baselines: bool = True,
+    variable: Variable | None = None,
     done: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:
     """Score the forecasts of every run from every start frame, `steps` steps long or to the end of the run.
@@ -99,30 +126,65 @@ def evaluate(
     Observed records are forecast for the data set's default steps unless `steps` says otherwise. Returns the variables
     of `score_forecast`, of a record those of `score_record_forecast`, with dims (run, start, lead, channel), NaN beyond
     the end of a run (`rank_counts` one more, `rank`), and where baselines are wanted and known `baseline_crps` and
-    `baseline_mse` (of a record `baseline_mean` too) with one dimension more, `baseline`.
+    `baseline_mse` (of a record `baseline_mean` too) with one dimension more, `baseline`. variable: score it alone.
     `done` is told how many forecasts are finished, and of how many.
 
     Raises: RequestError if a run has no frame after a start.
     """
     check_starts(runs, starts)
-    score = scorer_of(dataset)
-    rows: list[xr.Dataset] = []
-    for number, run in enumerate(runs):
-        row: list[xr.Dataset] = []
+    rows: list[list[xr.Dataset]] = []
+    for run in runs:
+        rows.append([])
         for start in starts:
-            length = forecast_length(dataset, run, start, steps)
-            row.append(score(forecast(run, start, length), run, start, dataset))
+            rows[-1].append(score_one(dataset, run, start, forecast, steps=steps, variable=variable))
             if done is not None:
-                done(number * len(starts) + len(row), len(runs) * len(starts))
-        rows.append(joined(row, "start", list(starts)))
-    result = joined(rows, "run", [run.name for run in runs]).assign_attrs(dataset=dataset.name)
-    beside = baseline_scores(dataset, runs, starts, int(result["lead"].values[-1])) if baselines else None
+                done((len(rows) - 1) * len(starts) + len(rows[-1]), len(runs) * len(starts))
+    return assembled(dataset, runs, starts, rows, baselines=baselines, variable=variable)
+
+
+def score_one(
+    dataset: Dataset, run: Run, start: int, forecast: RunForecast, *, steps: int | None, variable: Variable | None
+) -> xr.Dataset:
+    """The scores of one of the forecasts of `evaluate`."""
+    made = forecast(run, start, forecast_length(dataset, run, start, steps))
+    if variable is not None:
+        return score_variable_forecast(made, run, start, dataset, variable)
+    return scorer_of(dataset)(made, run, start, dataset)
+
+
+def assembled(
+    dataset: Dataset,
+    runs: Sequence[Run],
+    starts: Sequence[int],
+    rows: Sequence[Sequence[xr.Dataset]],
+    *,
+    baselines: bool = True,
+    variable: Variable | None = None,
+) -> xr.Dataset:
+    """What `evaluate` returns, of the scores of every run (row) from every start."""
+    of_runs = [joined(row, "start", list(starts)) for row in rows]
+    result = joined(of_runs, "run", [run.name for run in runs]).assign_attrs(dataset=dataset.name)
+    channel = None if variable is None else baseline_channel(dataset, variable)
+    if not baselines or (variable is not None and channel is None):
+        return result
+    beside = baseline_scores(dataset, runs, starts, int(result["lead"].values[-1]))
     if beside is None:
         return result
+    if channel is not None and variable is not None:
+        beside = beside.sel(channel=[channel]).assign_coords(channel=[variable.name])
     names = {name: f"baseline_{name}" for name in ("crps", "mse", "mean") if name in beside}
     result.attrs |= {name: beside.attrs[name] for name in ("training_runs", "baseline_years") if name in beside.attrs}
     beside = beside.rename(names).reindex(lead=result["lead"])
     return result.merge(beside.where(result["mse"].notnull()), combine_attrs="override")
+
+
+def baseline_channel(dataset: Dataset, variable: Variable) -> str | None:
+    """The channel whose baselines are those of a variable, None where there is none.
+
+    The scores of an anomaly are those of the field: the climatology is taken off forecast and truth alike.
+    """
+    name = dataset.channels[0].name if variable.references == (CLIMATOLOGY,) else variable.name
+    return name if name in [channel.name for channel in dataset.channels] else None
 
 
 def baseline_scores(dataset: Dataset, runs: Sequence[Run], starts: Sequence[int], steps: int) -> xr.Dataset | None:

@@ -6,6 +6,8 @@ from typing import Literal
 
 import numpy as np
 
+from engine.errors import RequestError
+
 Fields = Mapping[str, np.ndarray]
 Scale = Literal["sequential", "balance", "probability"]
 
@@ -54,6 +56,28 @@ def variables_of(dataset: str) -> tuple[Variable, ...]:
 def variable_named(dataset: str, name: str) -> Variable:
     """One variable of a data set."""
     return next(variable for variable in variables_of(dataset) if variable.name == name)
+
+
+def parse_variable(dataset: str, name: str) -> Variable:
+    """A variable of a data set by its name, with any threshold: `above-percentile-95`, `above-temperature-28.5`.
+
+    Raises RequestError where there is none.
+    """
+    known = {variable.name: variable for variable in variables_of(dataset)}
+    if name in known:
+        return known[name]
+    above, _, words = name.partition("-")
+    kind, _, text = words.partition("-")
+    thresholds: dict[str, tuple[float, float]] = {"percentile": (1, 99), "temperature": (-2, 40)}
+    if above == "above" and kind in thresholds and exceedance(Threshold()).name in known:
+        low, high = thresholds[kind]
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if low <= value <= high:
+            return exceedance(Threshold("percentile" if kind == "percentile" else "temperature", value))
+    raise RequestError(f"The variable is {name!r}, but {dataset} has {', '.join(known)}.")
 
 
 def ordinal(number: float) -> str:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.commands.forecast import add_request_arguments, request_from
+from engine.commands.forecast import add_request_arguments, request_from, show_progress
+from engine.commands.one_forecast import as_json, check_ending, lines_of, write
 from engine.errors import DataError, RequestError
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray as xr
 
     from engine.datasets.base import Dataset, Run
@@ -29,14 +31,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--generated", action="store_true", help="score the simulated runs in the data folder, not the bundled ones"
     )
-    parser.add_argument("--runs", default="all", help="all, or the numbers of runs in the split, such as 0,2")
+    parser.add_argument("--runs", help="all (the default), or the numbers of runs in the split, such as 0,2")
     parser.add_argument("--starts", help="start frames, such as 0,16 (default: the data set's own)")
+    parser.add_argument(
+        "--init",
+        help="verify one forecast alone, with intervals, ranks, spectra and physics: index, RUN:FRAME or a date",
+    )
+    parser.add_argument(
+        "--variable",
+        help="score one variable, also one that follows from the channels, such as speed, vorticity, anomaly or "
+        "above-percentile-90 (default: all channels; with --init the one that the page shows first)",
+    )
     add_request_arguments(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--no-cache", action="store_true", help="neither use nor store member windows")
     parser.add_argument("--paper-convention", action="store_true", help="biased CRPS, uncorrected spread")
     parser.add_argument("--every", type=int, default=8, help="print every N-th lead")
-    parser.add_argument("--out", type=Path, help="write every run, start, lead and channel to this CSV file")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="write every number to this file, by its ending: csv, json or nc (with --init also maps)",
+    )
     parser.add_argument(
         "--fit-baselines",
         action="store_true",
@@ -53,11 +68,42 @@ def run(arguments: argparse.Namespace) -> int:
         raise RequestError(f"The baselines of {dataset.name} are fitted anew each time: leave --fit-baselines out.")
     if arguments.fit_baselines:
         return _fit_baselines(dataset)
+    if arguments.out is not None:
+        check_ending(arguments.out)
+    if arguments.init is not None:
+        return _verify_one(dataset, arguments)
     scores = _evaluate(dataset, arguments)
     convention = "paper" if arguments.paper_convention else "fair"
     print("\n".join(report(scores, convention=convention, every=arguments.every)))
     if arguments.out is not None:
-        _write_csv(scores, arguments.out)
+        _write(scores, arguments.out)
+    return 0
+
+
+def _verify_one(dataset: "Dataset", arguments: argparse.Namespace) -> int:
+    from engine.cache import default_cache
+    from engine.forecasting import resolve
+    from engine.variables import parse_variable, variables_of
+    from engine.verifying import verify_request
+
+    given = [f"--{name}" for name in ("runs", "starts", "generated") if getattr(arguments, name)]
+    if given:
+        raise RequestError(f"--init verifies one forecast: leave {', '.join(given)} out, or leave out --init.")
+    if arguments.paper_convention:
+        raise RequestError("The paper's convention is for many forecasts: leave --paper-convention or --init out.")
+    request = resolve(request_from(arguments, dataset.name))
+    name = arguments.variable
+    variable = variables_of(dataset.name)[0] if name is None else parse_variable(dataset.name, name)
+    cache = None if arguments.no_cache else default_cache()
+    found = verify_request(request, variable, cache=cache, device=arguments.device, progress=show_progress)
+    print(file=sys.stderr)
+    print(
+        f"{dataset.name}, model {request.model}, {request.members} members from {request.init}; schedule "
+        f"{request.schedule}, solver {request.solver}, noise {request.noise}, {request.precision}"
+    )
+    print("\n".join(lines_of(found, every=arguments.every)))
+    if arguments.out is not None:
+        write(found, arguments.out)
     return 0
 
 
@@ -95,7 +141,9 @@ def _record_report(scores: "xr.Dataset", *, convention: str) -> list[str]:
         overall(scores, convention=convention),
         correlation(scores),
     )
-    lines = [f"{CONVENTIONS[convention].description}; baselines and anomalies of {scores.attrs['baseline_years']}"]
+    years = scores.attrs.get("baseline_years")
+    beside = "no baselines of this variable" if years is None else f"baselines and anomalies of {years}"
+    lines = [f"{CONVENTIONS[convention].description}; {beside}"]
     for channel in scores["channel"].values:
         lines += ["", f"{channel}", _header(scores)]
         lines += [_line(f"lead {lead:g}", leads.sel(lead=lead, channel=channel)) for lead in leads["lead"].values]
@@ -153,9 +201,13 @@ def select_runs(dataset: "Dataset", split: str, wanted: str, *, generated: bool 
 def _evaluate(dataset: "Dataset", arguments: argparse.Namespace) -> "xr.Dataset":
     from engine.evaluation import check_starts, evaluate
     from engine.forecasting import resolve
+    from engine.variables import parse_variable
 
+    arguments.init = 0  # the runs and starts say where forecasts begin
     request = resolve(request_from(arguments, dataset.name))
-    runs = select_runs(dataset, arguments.split, arguments.runs, generated=arguments.generated)
+    name = arguments.variable
+    variable = None if name is None else parse_variable(dataset.name, name)
+    runs = select_runs(dataset, arguments.split, arguments.runs or "all", generated=arguments.generated)
     given = arguments.starts
     starts = dataset.scored_starts(arguments.split, runs[0]) if given is None else _whole_numbers(given)
     check_starts(runs, starts)
@@ -165,7 +217,7 @@ def _evaluate(dataset: "Dataset", arguments: argparse.Namespace) -> "xr.Dataset"
         f" {len(runs)} {arguments.split} run(s) from {_described(dataset, runs[0], starts)};"
         f" schedule {request.schedule}, solver {request.solver}, noise {request.noise}, {request.precision}"
     )
-    return evaluate(dataset, runs, starts, forecast, steps=arguments.steps, done=say_done)
+    return evaluate(dataset, runs, starts, forecast, steps=arguments.steps, variable=variable, done=say_done)
 
 
 def forecaster_of(request: "ResolvedRequest", *, stored: bool, device: str) -> "RunForecast":
@@ -252,17 +304,30 @@ def _whole_numbers(text: str) -> list[int]:
         raise RequestError(f"{text!r} is no list of whole numbers; give one such as 0,16.") from None
 
 
-def _write_csv(scores: "xr.Dataset", path: Path) -> None:
+def _write(scores: "xr.Dataset", path: Path) -> None:
+    """All scores by the ending of the name; the counts of ranks go to JSON and netCDF alone."""
+    try:
+        if path.suffix == ".nc":
+            from engine.netcdf_files import write_netcdf
+
+            write_netcdf(scores, path)
+        elif path.suffix == ".json":
+            path.write_text(as_json(scores), encoding="utf-8")
+        else:
+            _flat(scores).to_csv(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be written ({error.strerror}); name another file.") from error
+
+
+def _flat(scores: "xr.Dataset") -> "pd.DataFrame":
+    """A row for every run, start, lead and channel, the baselines as columns."""
     of_baselines = [str(name) for name, values in scores.data_vars.items() if "baseline" in values.dims]
     flat = scores.drop_vars([*of_baselines, "baseline", "rank_counts", "rank"], errors="ignore")
     if "baseline" in scores.coords:
         for name in scores["baseline"].values:
             for score in (each.removeprefix("baseline_") for each in of_baselines):
                 flat[f"{name}_{score}"] = scores[f"baseline_{score}"].sel(baseline=name, drop=True)
-    try:
-        flat.to_dataframe().dropna(subset=["mse"]).to_csv(path)
-    except OSError as error:
-        raise DataError(f"{path} cannot be written ({error.strerror}); name another file.") from error
+    return flat.to_dataframe().dropna(subset=["mse"])
 
 
 def say_done(finished: int, wanted: int) -> None:

@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.within is not None:
         request = _within(request, arguments.within, arguments.device)
     cache = None if arguments.no_cache else default_cache()
-    result = forecast(request, cache=cache, device=arguments.device, progress=_show)
+    result = forecast(request, cache=cache, device=arguments.device, progress=show_progress)
     print(file=sys.stderr)
     try:
         write_netcdf(result, arguments.out)
@@ -117,7 +117,8 @@ def _names(pairs: list[str]) -> dict[str, str]:
     return named
 
 
-def _show(progress: "Progress") -> None:
+def show_progress(progress: "Progress") -> None:
+    """The share that is done, on one line of standard error."""
     share = progress.calls_done / max(progress.calls_total, 1)
     print(
         f"\r{share:4.0%}  window {min(progress.window + 1, progress.windows)} of {progress.windows}",

@@ -1,0 +1,93 @@
+"""Intervals from blocks of cells: closed forms, and how often they hold what they should."""
+
+import numpy as np
+
+from engine.spatial_blocks import blocks_of, intervals, memory
+
+ALL = np.ones((40, 60), bool)
+
+
+def patches(random: np.random.Generator, edge: int, leads: int = 3) -> np.ndarray:
+    """Noise that is constant over patches of edge x edge cells, (lead, 40, 60)."""
+    coarse = random.normal(size=(leads, 40 // edge, 60 // edge))
+    return coarse.repeat(edge, axis=1).repeat(edge, axis=2)
+
+
+def test_noise_without_memory_has_blocks_of_two_cells() -> None:
+    blocks = blocks_of(np.random.default_rng(0).normal(size=(4, 40, 60)), ALL)
+    assert blocks.shape == (2, 2) and blocks.count == 600 and blocks.long_enough
+
+
+def test_the_memory_of_a_wave_is_where_its_cosine_falls_below_one_over_e() -> None:
+    wave = np.sin(2 * np.pi * np.arange(60) / 30) * np.ones((1, 40, 1))
+    expected = next(lag for lag in range(60) if np.cos(2 * np.pi * lag / 30) < 1 / np.e)
+    assert abs(memory(wave, ALL) - expected) <= 1
+
+
+def test_the_memory_does_not_depend_on_the_size_of_errors_or_on_cells_that_are_not_scored() -> None:
+    error = patches(np.random.default_rng(1), 4)
+    scored = ALL.copy()
+    scored[:5] = False
+    spoilt = np.where(scored, error, 1e6)
+    assert memory(spoilt, scored) == memory(1000 * error, scored) == memory(error, scored)
+
+
+def test_every_scored_cell_lies_in_one_block_and_sums_are_those_of_a_loop() -> None:
+    random = np.random.default_rng(2)
+    scored = random.random((40, 60)) > 0.3
+    blocks = blocks_of(random.normal(size=(2, 40, 60)), scored)
+    values = random.normal(size=(2, scored.sum()))
+    sums = blocks.sums(values)
+    places = np.argwhere(scored)
+    expected: dict[tuple[int, int], np.ndarray] = {}
+    for (row, column), value in zip(places, values.T, strict=True):
+        key = row // blocks.shape[0], column // blocks.shape[1]
+        expected[key] = expected.get(key, 0.0) + value
+    np.testing.assert_allclose(sums, [expected[key] for key in sorted(expected)])
+
+
+def test_blocks_that_the_grid_has_no_room_for_are_said_to_be_too_short() -> None:
+    ramp = np.broadcast_to(np.linspace(-1, 1, 60), (1, 40, 60))
+    assert not blocks_of(ramp, ALL).long_enough
+
+
+def test_scores_by_lead_are_averages_before_roots_and_ratios() -> None:
+    random = np.random.default_rng(3)
+    crps, squares, variance, bias = random.random((4, 2, ALL.sum()))
+    found = intervals(blocks_of(patches(random, 2), ALL), crps, squares, variance, bias)
+    np.testing.assert_allclose(found["crps"].value, crps.mean(axis=1))
+    np.testing.assert_allclose(found["rmse"].value, squares.mean(axis=1) ** 0.5)
+    np.testing.assert_allclose(found["spread"].value, variance.mean(axis=1) ** 0.5)
+    np.testing.assert_allclose(found["ratio"].value, (variance.mean(axis=1) / squares.mean(axis=1)) ** 0.5)
+    np.testing.assert_allclose(found["bias"].value, bias.mean(axis=1))
+    for each in found.values():
+        assert (each.low < each.value).all() and (each.value < each.high).all()
+
+
+def test_an_interval_of_independent_cells_is_that_of_the_normal_distribution() -> None:
+    noise = np.random.default_rng(4).normal(size=(1, 40, 60))
+    flat = noise[:, ALL]
+    found = intervals(blocks_of(noise, ALL), flat, flat**2, flat**2, flat)["bias"]
+    half = 1.96 * flat.std() / np.sqrt(flat.size)
+    np.testing.assert_allclose(found.high - found.low, 2 * half, rtol=0.1)
+
+
+def test_intervals_hold_the_mean_that_dependent_errors_come_from_about_as_often_as_they_say() -> None:
+    random = np.random.default_rng(5)
+    held, held_by_cells = 0, 0
+    for _ in range(150):
+        error = patches(random, 4, leads=1)
+        flat = error[:, ALL]
+        found = intervals(blocks_of(error, ALL), flat, flat**2, flat**2, flat)["bias"]
+        held += bool(found.low[0] <= 0 <= found.high[0])
+        held_by_cells += bool(abs(flat.mean()) <= 1.96 * flat.std() / np.sqrt(flat.size))
+    assert held >= 0.88 * 150  # 95 % but for the few blocks
+    assert held_by_cells <= 0.6 * 150  # cells taken for independent would be far too sure
+
+
+def test_one_block_has_no_interval() -> None:
+    one = np.zeros((40, 60), bool)
+    one[3, 4] = True
+    blocks = blocks_of(np.ones((1, 40, 60)), one)
+    found = intervals(blocks, *np.ones((4, 1, 1)))
+    assert blocks.count == 1 and np.isnan(found["crps"].low).all() and found["crps"].value[0] == 1
