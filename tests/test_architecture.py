@@ -29,6 +29,7 @@ ABOVE_THE_ORCHESTRATORS = (
     "engine.fronts",
     "engine.benchmark",
     "engine.remote",
+    "engine.verifying",
     "engine.walk_trace",
     "engine.fill_in",
     "engine.forward_process",

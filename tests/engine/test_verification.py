@@ -194,8 +194,8 @@ def test_the_command_verifies_one_forecast_and_writes_every_number(
         rows = list(csv.DictReader(out.open(newline="")))
         assert len(rows) == len(as_table(expected)) == sum(expected[name].size for name in numbers)
         for name in numbers:
-            values = [float(row["value"] or "nan") for row in rows if row["quantity"] == name]
-            np.testing.assert_allclose(values, expected[name].values.ravel(), err_msg=name, rtol=1e-5)
+            listed = [float(row["value"] or "nan") for row in rows if row["quantity"] == name]
+            np.testing.assert_allclose(listed, expected[name].values.ravel(), err_msg=name, rtol=1e-5)
 
 
 def test_baselines_beside_one_forecast_are_those_of_evaluations(monthly_model: str) -> None:
