@@ -1,6 +1,6 @@
 """What the page keeps of a forecast: maps of mean, spread and truth, and scores by lead, per variable."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -78,6 +78,11 @@ class Ensemble:
         )
         return shifted.part(patch)
 
+    def member(self, variable: Variable, number: int) -> np.ndarray:
+        """The variable in one member, counted from 0: float32 (lead, y, x)."""
+        channels = {name: values[number] for name, values in self.members.items()}
+        return variable.of({**channels, **self.places, **self._known(slice(1, None))}).astype(np.float32, copy=False)
+
     def area_mean(self, variable: Variable, weights: np.ndarray) -> np.ndarray:
         """The weighted sum of a variable over the scored cells in every member, (member, lead); weights (y, x)."""
         counted = self.scored & (weights > 0)
@@ -88,17 +93,26 @@ class Ensemble:
     def _known(self, frames: int | slice) -> dict[str, np.ndarray]:
         return {name: values[frames] for name, values in self.references.items()}
 
-    def maps_of(self, variable: Variable) -> Maps:
-        """Mean, spread, truth and scores of a variable, a few leads at a time."""
-        start = variable.of({**self.initial, **self.places, **self._known(0)})[None].astype(np.float32)
-        mean, spread, truth, scores = [start], [np.zeros_like(start)], [start], []
+    def start_of(self, variable: Variable) -> np.ndarray:
+        """The variable at the initial condition, float32 (y, x)."""
+        return variable.of({**self.initial, **self.places, **self._known(0)}).astype(np.float32)
+
+    def parts(self, variable: Variable) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+        """A few leads at a time: which they are, the members (member, lead, y, x), and the truth (lead, y, x)."""
         leads = next(iter(self.members.values())).shape[1]
         step = max(1, CELLS_AT_ONCE // (self.count * self.scored.size))
         for first in range(0, leads, step):
-            part = slice(first, first + step)
+            part = slice(first, min(first + step, leads))
             beside = {**self.places, **self._known(slice(first + 1, first + 1 + step))}
             values = variable.of({**{name: all_[:, part] for name, all_ in self.members.items()}, **beside})
             known = variable.of({**{name: all_[part] for name, all_ in self.truth.items()}, **beside})
+            yield part, values, known
+
+    def maps_of(self, variable: Variable) -> Maps:
+        """Mean, spread, truth and scores of a variable, a few leads at a time."""
+        start = self.start_of(variable)[None]
+        mean, spread, truth, scores = [start], [np.zeros_like(start)], [start], []
+        for _, values, known in self.parts(variable):
             mean.append(values.mean(axis=0))
             spread.append(values.std(axis=0, ddof=1) if self.count > 1 else np.full_like(mean[-1], np.nan))
             truth.append(known.astype(np.float32))
@@ -151,6 +165,11 @@ class Summary:
         if variable.name not in self.made and self.ensemble is not None:
             self.made[variable.name] = self.ensemble.maps_of(variable)
         return self.made[variable.name]
+
+    def member(self, variable: Variable, number: int) -> np.ndarray:
+        """A variable of one member, counted from 0: float32 (frame, y, x), frame 0 the initial condition."""
+        assert self.ensemble is not None
+        return np.concatenate([self.maps(variable).truth[:1], self.ensemble.member(variable, number)])
 
     def once(self, *name: Hashable, make: Callable[[], T]) -> T:
         """What `make` gives, made at the first call under this name."""

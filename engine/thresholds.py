@@ -42,16 +42,39 @@ def seasonal_percentile(dataset: Dataset, run: Run, time: float, percentile: flo
     return np.asarray(days.mean(axis=0))
 
 
+def seasonal_values(dataset: Dataset, run: Run, time: float) -> np.ndarray:
+    """All states of the training years at the season of a time, (state, channel, y, x), on a run's grid.
+
+    Daily data: those within 5 days of the day of the year; monthly data: those of the same month. NaN on land.
+
+    Raises: RequestError where there are no seasons; DataError where there are no training years on that grid.
+    """
+    if dataset.calendar is None:
+        raise RequestError(f"{dataset.name} has no seasons: its values of a season need an observed record.")
+    record = _baseline(dataset, run)
+    if dataset.calendar.unit == "M":
+        return _states_of_month(dataset, record, int(np.floor(time)) % 12)
+    return _states_of_day(dataset, record, _day_of_year(dataset.calendar, time))
+
+
 @lru_cache(maxsize=64)
 def _percentile_of_month(dataset: Dataset, record: Run, month: int, percentile: float) -> np.ndarray:
-    training = _training(dataset, record)
-    return _percentile(training.states[np.floor(training.times) % 12 == month], percentile)
+    return _percentile(_states_of_month(dataset, record, month), percentile)
 
 
 @lru_cache(maxsize=2 * DAYS)
 def _percentile_of_day(dataset: Dataset, record: Run, day: int, percentile: float) -> np.ndarray:
+    return _percentile(_states_of_day(dataset, record, day), percentile)
+
+
+def _states_of_month(dataset: Dataset, record: Run, month: int) -> np.ndarray:
+    training = _training(dataset, record)
+    return training.states[np.floor(training.times) % 12 == month]
+
+
+def _states_of_day(dataset: Dataset, record: Run, day: int) -> np.ndarray:
     apart = np.abs((_days(dataset, record) - day + DAYS // 2) % DAYS - DAYS // 2)
-    return _percentile(_training(dataset, record).states[apart <= WINDOW_DAYS // 2], percentile)
+    return _training(dataset, record).states[apart <= WINDOW_DAYS // 2]
 
 
 def _percentile(states: np.ndarray, percentile: float) -> np.ndarray:
