@@ -11,11 +11,13 @@ class FieldMap {
     const { view } = player;
     this.root = element("section", "map", player.maps);
     this.root.dataset.map = panel.id;
+    this.root.classList.toggle("pinned", panel.pinned === true);
     this.buildHead();
     this.frameNode = element("div", `map-frame ${view.kind}`, this.root);
     this.frameNode.style.aspectRatio = `${view.aspect}`;
     this.canvas = element("canvas", "field", this.frameNode);
     this.canvas.setAttribute("role", "img");
+    this.canvas.setAttribute("aria-label", `${this.title} ${this.note}, a map of ${view.title}`.replace(" ,", ","));
     this.context = this.canvas.getContext("2d");
     const clip = element("div", "clip", this.frameNode);
     this.across = element("div", "hair across", clip);
@@ -96,11 +98,18 @@ class FieldMap {
     strip.getContext("2d").putImageData(image, 0, 0);
     this.strip = strip;
     legend.insertBefore(strip, this.ends[1]);
-    element("span", "units", legend, this.units);
+    this.words = [element("span", "units", legend, this.units), ...this.ends];
     this.beyond = element("button", "beyond", legend);
     this.beyond.type = "button";
     this.beyond.title = "Fit the colours to this forecast";
     this.beyond.addEventListener("click", () => this.player.fitColours());
+  }
+
+  // The legend on a picture, where it stands on the screen.
+  drawLegend(context, at) {
+    const [left, top, width, height] = at(this.strip);
+    context.imageSmoothingEnabled = false;
+    context.drawImage(this.strip, left, top, width, height);
   }
 
   setLimit(end, value) {
@@ -231,12 +240,12 @@ class FieldMap {
   }
 
   // Points are shares of 65535 of the whole map's width and height.
-  drawCoastlines() {
+  drawCoastlines(ink = "#1d262d") {
     const { x, y, arrays } = this.player.view;
     const { coast, coastStarts } = arrays;
     this.context.lineWidth = 1.1 * (window.devicePixelRatio || 1);
     this.context.lineJoin = "round";
-    this.context.strokeStyle = "#1d262d";
+    this.context.strokeStyle = ink;
     this.context.beginPath();
     for (let line = 0; line + 1 < coastStarts.length; line++) {
       for (let point = coastStarts[line]; point < coastStarts[line + 1]; point++) {

@@ -23,6 +23,16 @@ def wait_for_maps(page: Page, **shown: object) -> None:
     expect(page.locator(".player")).to_have_count(1, timeout=PATIENCE)  # those of the run before are gone
 
 
+def wait_until_idle(page: Page) -> None:
+    """Wait until nothing runs on the server, and nothing that it sent is still to be drawn."""
+    page.wait_for_timeout(300)  # for what was just done to reach the server
+    app = page.locator("[data-testid=stApp]")
+    for _ in range(2):  # maps that were drawn ask for the charts
+        expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE)
+        expect(page.locator("[data-testid=stSkeleton]")).to_have_count(0, timeout=PATIENCE)
+        page.wait_for_timeout(500)
+
+
 def frame(page: Page) -> int:
     """The frame that the maps show."""
     return int(player(page).get_attribute("data-frame") or -1)
