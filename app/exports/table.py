@@ -86,7 +86,7 @@ def points_of(trace: Any, figure: go.Figure) -> list[Points]:
     bundle = _members(x, y)
     if bundle:
         one = name.removesuffix("s") or "curve"
-        return [Points(*named, f"{one} {number}", *each, *_no_ends()) for number, each in enumerate(bundle)]
+        return [Points(*named, f"{one} {number}", *each, *_no_ends()) for number, each in enumerate(bundle, 1)]
     return [Points(*named, name, x, y, low, high, _notes(trace, len(x)))]
 
 

@@ -37,7 +37,7 @@ FORMATS: dict[str, dict[str, str | None]] = {
 }
 
 # matplotlib keeps fonts, settings and caches for the whole process, and every visitor is a thread.
-_DRAWING = threading.RLock()
+DRAWING = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def static_map(
     if projection not in PROJECTIONS:
         raise RequestError(f"There is no projection {projection!r}: choose one of {', '.join(PROJECTIONS)}.")
     box = _box(lon, lat, projection)
-    with _DRAWING:
+    with DRAWING:
         use_bundled_coastlines()
         figure = Figure(dpi=dpi, layout="compressed")
         axes = figure.add_subplot(projection=PROJECTIONS[projection](box))
@@ -139,7 +139,7 @@ def plain_map(
     Raises RequestError where a choice does not exist, DataError where shapes do not agree.
     """
     _check(field, x, y, masked, scale, limits, dpi)
-    with _DRAWING:
+    with DRAWING:
         figure = Figure(dpi=dpi, layout="compressed")
         axes = figure.add_subplot()
         axes.set_aspect("equal")
@@ -156,7 +156,7 @@ def save(figure: Figure, kind: str) -> bytes:
     if kind not in FORMATS:
         raise RequestError(f"A map cannot be saved as {kind!r}: choose one of {', '.join(FORMATS)}.")
     file = io.BytesIO()
-    with _DRAWING, rc_context({"pdf.fonttype": 42}):  # whole fonts, which journals ask for and editors can change
+    with DRAWING, rc_context({"pdf.fonttype": 42}):  # whole fonts, which journals ask for and editors can change
         figure.savefig(file, format=kind, bbox_inches="tight", pad_inches=0.05, metadata=FORMATS[kind])
     return file.getvalue()
 
