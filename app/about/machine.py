@@ -91,7 +91,7 @@ def stored() -> None:
     facts(
         [
             ("Folder", str(cache.directory)),
-            ("Stored", f"{usage.arrays:,} windows of members in {usage.files:,} files, {in_words(usage.size)}"),
+            ("Stored", f"{usage.arrays:,} windows of single members, {in_words(usage.size)}"),
             ("Limit", f"{in_words(cache.size_limit)}; beyond it what was used longest ago goes first"),
         ]
     )

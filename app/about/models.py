@@ -58,7 +58,7 @@ def one_model(dataset: Dataset, name: str) -> None:
                 lines(facts_of(card))
             with good:
                 st.markdown("**How good it is**")
-                scores(dataset, name)
+                scores(dataset, card)
                 st.markdown("**How it was trained**")
                 st.table(stages_of(card), border="horizontal", hide_index=True)
             st.caption("SHA-256 of the weights")
@@ -69,7 +69,8 @@ def one_model(dataset: Dataset, name: str) -> None:
 
 def lines(rows: list[tuple[str, str]]) -> None:
     """Names and values, line by line."""
-    st.table(pd.DataFrame(rows, columns=["", " "]), border="horizontal", hide_index=True, hide_header=True)
+    if rows:
+        st.table(pd.DataFrame(rows, columns=["", " "]), border="horizontal", hide_index=True, hide_header=True)
 
 
 def facts_of(card: ModelCard) -> list[tuple[str, str]]:
@@ -122,14 +123,17 @@ def stage_row(part: str, said: dict[str, Any]) -> tuple[str, str, str, str]:
     )
 
 
-def scores(dataset: Dataset, name: str) -> None:
-    """The headline of a model on the score card."""
+def scores(dataset: Dataset, card: ModelCard) -> None:
+    """The headline of a model on the score card; where it is not on it, what its own card says."""
     table = scores_of(dataset)
-    mine = table[(table["model"] == name) & table["quantity"].isin(FIRST_QUANTITIES)] if len(table) else table
+    mine = table[(table["model"] == card.name) & table["quantity"].isin(FIRST_QUANTITIES)] if len(table) else table
     if len(mine):
         mine = mine[(mine["start"] == "all") & (mine["lead"] == "all")]
     if mine.empty:
-        st.caption("It has not been scored yet.")
+        st.caption(
+            "It is not on the score card; these scores are from its training." if card.scores else "Not scored yet."
+        )
+        lines([(name.replace("_", " "), str(value)) for name, value in card.scores.items()])
         return
     for split in (each for each in SPLITS if each in set(mine["split"])):
         rows = ordered(mine[mine["split"] == split])

@@ -129,8 +129,8 @@ def ending(entry: Entry) -> None:
     also = False
     if space.arrays:
         also = st.checkbox(
-            f"Also delete its stored members: {space.arrays:,} windows, {in_words(space.size)}",
-            help="To show it again then takes the whole computation. Windows that other runs of the list share stay.",
+            f"Also delete its stored members, {in_words(space.size)}",
+            help="To show it again then takes the whole computation. What other runs of the list share with it stays.",
         )
     if st.button("Delete from the history", icon=":material/delete:", key=f"runs-delete-{entry.id}"):
         session.backend().history.delete(entry.id)
