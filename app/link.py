@@ -46,7 +46,7 @@ def request_from_query(
 
 
 def _with(given: ForecastRequest, entries: Mapping[str, str]) -> ForecastRequest:
-    return replace(given, **{field: _read(field, text) for field, text in entries.items()})
+    return replace(given, **{field: read_entry(field, text) for field, text in entries.items()})
 
 
 def _without_model(name: str) -> ResolvedRequest:
@@ -80,7 +80,7 @@ def request_to_query(
     for field in FIELDS:
         value = getattr(request, field)
         if value != getattr(defaults, field) and field not in query:
-            query[field] = _written(value)
+            query[field] = written(value)
     return query
 
 
@@ -99,7 +99,8 @@ def date_in_link(request: ResolvedRequest) -> str | None:
 FIELDS = tuple(field.name for field in fields(ForecastRequest) if field.name != "dataset")
 
 
-def _read(field: str, text: str) -> Any:
+def read_entry(field: str, text: str) -> Any:
+    """The value of a field of a request, as the link writes it. Raises RequestError."""
     return _READERS[field](field, text) if field in _READERS else text
 
 
@@ -132,7 +133,8 @@ _READERS: dict[str, Callable[[str, str], Any]] = {
 }
 
 
-def _written(value: object) -> str:
+def written(value: object) -> str:
+    """The value of a field of a request as the link has it."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):

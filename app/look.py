@@ -143,7 +143,18 @@ def _number(text: str) -> float:
         return float("nan")
 
 
-GROUPS = ("field", "spread", "error", "margin", "probability", "score", "rank", "difference")
+GROUPS = (
+    "field",
+    "spread",
+    "error",
+    "margin",
+    "probability",
+    "score",
+    "rank",
+    "difference",
+    "spread-difference",
+    "error-difference",
+)
 """What colours may be about: maps of one group share the ends of their colours."""
 
 READERS: dict[str, Any] = {

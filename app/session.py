@@ -41,6 +41,7 @@ class Visit:
     whether a run that went on before was looked for. scene: of the demo, from 1 on; 0 outside of it; scene_query: what
     the link would be without it. page: the name of the page that is shown, as in the link's path; settings: what its
     own widgets hold, as the link has it, by page and data set. frames: where the maps' time rests, by data set.
+    beside: whether the run under way is of a second forecast, which does not take the place of the one that is shown.
     """
 
     dataset: str
@@ -63,6 +64,7 @@ class Visit:
     page: str = ""
     settings: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     frames: dict[str, int] = field(default_factory=dict)
+    beside: bool = False
 
 
 def visit() -> Visit:
@@ -233,7 +235,7 @@ def shown(dataset: str, request: ResolvedRequest | None) -> Shown | None:
 def _part(dataset: str) -> Shown | None:
     """What has arrived of the run under way, where it is one of the data set."""
     here = visit()
-    if here.running is None or here.running.dataset != dataset:
+    if here.running is None or here.running.dataset != dataset or here.beside:
         return None
     job = current_job()
     ensemble = None if job is None else arriving(job)
@@ -264,7 +266,7 @@ def saw_maps() -> bool:
 def has_more(job: Job, dataset: str) -> bool:
     """Whether more has arrived of this visitor's job than the page of a data set shows, a while ago at least."""
     here, ensemble = visit(), arriving(job)
-    if ensemble is None or here.running is None or here.running.dataset != dataset:
+    if ensemble is None or here.running is None or here.running.dataset != dataset or here.beside:
         return False
     shown, when = here.arrived
     now = time.monotonic()
@@ -272,13 +274,16 @@ def has_more(job: Job, dataset: str) -> bool:
     return ensemble.block_shape != shown and now - when >= wait
 
 
-def start(request: ResolvedRequest) -> None:
-    """Run a request, unless its forecast is at hand already."""
+def start(request: ResolvedRequest, *, beside: bool = False) -> None:
+    """Run a request, unless its forecast is at hand already.
+
+    beside: it is of a second forecast, which does not take the place of the one that is shown.
+    """
     here = visit()
     here.problems = []
     if backend().finished.get(request) is None:
         try:
-            here.run, here.running = backend().start(request, here.owner), request
+            here.run, here.running, here.beside = backend().start(request, here.owner), request, beside
             here.arrived, here.started = ((0, 0), 0.0), time.monotonic()
         except EngineError as error:
             here.problems = [str(error)]
@@ -292,12 +297,12 @@ def rejoin(request: ResolvedRequest) -> None:
     here.came = True
 
 
-def show_stored(request: ResolvedRequest, patience: float) -> None:
+def show_stored(request: ResolvedRequest, patience: float, *, beside: bool = False) -> None:
     """Take up a request of which all is stored, and wait a moment for it; does nothing where it is shown already."""
     here = visit()
     if here.problems or backend().finished.get(request) is not None:
         return
-    start(request)
+    start(request, beside=beside)
     deadline = time.monotonic() + patience
     while (job := current_job()) is not None and not job.finished and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -332,7 +337,7 @@ def collect(job: Job) -> None:
     """Take over what the finished job gave, or its complaint."""
     here = visit()
     found = backend().finished.get(here.running) if here.running is not None else None
-    if found is not None and here.running is not None:
+    if found is not None and here.running is not None and not here.beside:
         here.shown[here.running.dataset] = found
     problem = complaint(job)
     here.problems = [problem] if problem else []

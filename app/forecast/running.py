@@ -65,7 +65,8 @@ def progress_strip(dataset: str) -> None:
     if session.has_more(job, dataset):
         st.rerun()
     bar, stop = st.columns([6, 1], vertical_alignment="center")
-    bar.progress(progress_share(job), text=progress_text(job))
+    whose = "Forecast B · " if session.visit().beside else ""
+    bar.progress(progress_share(job), text=whose + progress_text(job))
     if stop.button("Cancel", width="stretch", help="Stop this run; what has arrived stays."):
         session.cancel()
         st.rerun()
