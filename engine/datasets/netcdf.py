@@ -28,6 +28,9 @@ NETCDF_LOCK = threading.RLock()
 FINEST_STEP = 1.0 / 65532.0
 """The smallest packing step, as a part of a variable's range, that 16 bits can always hold."""
 
+BETWEEN = 4
+"""How much coarser states between the frames are stored: they are the truth of fractional leads alone."""
+
 _LICENSE = "Apache-2.0"
 _FILL = -32768
 _OBSTACLE_FIELDS = (
@@ -77,7 +80,8 @@ def write_run(path: Path, run: Run, dataset: "Dataset", *, source: str, step: fl
     """Write one run of `dataset` as a CF-1.11 file; it appears under its name only when it is whole.
 
     source: how the data were made, for the file's attributes; step: the packing step as a part of each
-    variable's range, rounded up to a power of two (a coarser one makes a smaller file).
+    variable's range, rounded up to a power of two (a coarser one makes a smaller file); between the frames BETWEEN
+    times as large.
     `run.attributes["obstacles"]`, JSON of [x, y, radius] rows in metres, becomes variables; other attributes
     are kept as they are.
 
@@ -96,7 +100,7 @@ def write_run(path: Path, run: Run, dataset: "Dataset", *, source: str, step: fl
                 variables[axis.name][:] = axis.values
             _write_states(file, "", run.states, run.times, dataset, step)
             if run.fine_states is not None and run.fine_times is not None:
-                _write_states(file, "fine_", run.fine_states, run.fine_times, dataset, step)
+                _write_states(file, "fine_", run.fine_states, run.fine_times, dataset, BETWEEN * step)
             for name, mask in zip(dataset.static_channels, run.static, strict=True):
                 _write_mask(file, name, mask)
             _write_obstacles(file, json.loads(run.attributes.get("obstacles", "[]")))
