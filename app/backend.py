@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -18,6 +19,7 @@ from app.examples import example_path, load_example
 from app.headline import headline
 from app.history import Ended, History, Outcome, default_history
 from app.link import date_in_link
+from app.scoring import Scoring, score_all
 from app.summary import Summary, summarise
 from engine import forecasting
 from engine.baselines import read_table
@@ -42,6 +44,7 @@ log = logging.getLogger(__name__)
 
 KEPT_BYTES = 2**30  # of finished forecasts with their members
 KEPT_RECORDS = 64  # baselines of observed records, a few kilobytes each
+KEPT_SCORINGS = 100  # a few hundred kilobytes each
 KEPT_PARTS = 8  # runs whose latest part is at hand
 Origin = Literal["computed", "stored", "example", "arriving", "cancelled"]
 
@@ -145,7 +148,8 @@ class Backend:
         self.engine: Engine = engine or forecasting
         self._run = engine.run if engine else run_apart()
         self.finished = Finished()
-        self._executor: Executor[ResolvedRequest] = LocalExecutor(
+        self.scored: OrderedDict[Scoring, xr.Dataset] = OrderedDict()
+        self._executor: Executor[ResolvedRequest | Scoring] = LocalExecutor(
             self._work,
             kin=_trajectory,
             estimate=self._most_seconds,
@@ -258,8 +262,12 @@ class Backend:
         pace = self._seconds_per_call.get((request.dataset, request.model))
         return Cost(self.engine.calls_per_member(request), left, None if pace is None else pace * left)
 
-    def _most_seconds(self, request: ResolvedRequest) -> float | None:
-        """What a request takes where nothing of it is stored."""
+    def _most_seconds(self, asked: ResolvedRequest | Scoring) -> float | None:
+        """What a request takes where nothing of it is stored, or all those of a scoring."""
+        if isinstance(asked, Scoring):
+            one = self._most_seconds(asked.request)
+            return None if one is None else one * asked.conditions.count
+        request = asked
         pace = self._seconds_per_call.get((request.dataset, request.model))
         return None if pace is None else pace * self.engine.calls_per_member(request) * request.members
 
@@ -278,6 +286,10 @@ class Backend:
             while len(self._started) > KEPT_PARTS:
                 self._started.pop(next(iter(self._started)))
         return job_id
+
+    def score(self, scoring: Scoring, owner: str) -> str:
+        """Queue a scoring for a visitor; returns the id of its job. What it gives will stand in `scored`."""
+        return self._executor.submit(scoring, owner=owner)
 
     def is_under_way(self, request: ResolvedRequest) -> bool:
         """Whether a run of this very request goes on."""
@@ -320,7 +332,19 @@ class Backend:
                     self._parts.popitem(last=False)
         return part
 
-    def _work(self, request: ResolvedRequest, cancelled: Callable[[], bool]) -> Generator[Progress, None, None]:
+    def _work(self, asked: ResolvedRequest | Scoring, cancelled: Callable[[], bool]) -> Generator[Progress, None, None]:
+        if isinstance(asked, Scoring):
+            return self._score(asked, cancelled)
+        return self._forecast(asked, cancelled)
+
+    def _score(self, scoring: Scoring, cancelled: Callable[[], bool]) -> Generator[Progress, None, None]:
+        """Run the forecasts of a scoring and keep their scores."""
+        run = partial(self._run, cache=default_cache(), cancelled=cancelled)
+        self.scored[scoring] = yield from score_all(scoring, run)
+        while len(self.scored) > KEPT_SCORINGS:
+            self.scored.popitem(last=False)
+
+    def _forecast(self, request: ResolvedRequest, cancelled: Callable[[], bool]) -> Generator[Progress, None, None]:
         """Run a request and keep what the page shows of it."""
         steps, meter = self._run(request, cache=default_cache(), cancelled=cancelled), Meter()
         reached: Progress | None = None
@@ -414,9 +438,11 @@ def arriving(job: Job) -> GrowingEnsemble | None:
     return ensemble if ensemble is not None and min(ensemble.block_shape) > 0 else None
 
 
-def _trajectory(request: ResolvedRequest) -> ResolvedRequest:
+def _trajectory(asked: ResolvedRequest | Scoring) -> ResolvedRequest | Scoring:
     """What requests have in common whose members walk the same way: of two such, one finds stored what they share."""
-    return replace(request, members=1, steps=1, refine=False, output_leads=())
+    if isinstance(asked, Scoring):
+        return asked
+    return replace(asked, members=1, steps=1, refine=False, output_leads=())
 
 
 def run_of(summary: Summary) -> Run:
