@@ -100,9 +100,9 @@ def paired_scores(
     counts = np.concatenate(
         [np.ones((1, blocks.count)), resample_clusters(blocks.count, resamples=RESAMPLES, seed=seed)]
     )
-    drawn = [_drawn(blocks, cells, counts) for cells in (first, second)]
-    overall = [{name: values.mean(axis=1) for name, values in each.items()} for each in drawn]
-    return _pairs(*drawn, blocks.count, seen), _pairs(*overall, blocks.count, seen)
+    a, b = (_drawn(blocks, cells, counts) for cells in (first, second))
+    all_a, all_b = ({name: values.mean(axis=1) for name, values in each.items()} for each in (a, b))
+    return _pairs(a, b, blocks.count, seen), _pairs(all_a, all_b, blocks.count, seen)
 
 
 def seen_share(blocks: Blocks, apart: np.ndarray, scored: np.ndarray) -> float:
