@@ -5,12 +5,14 @@ import json
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from PIL import Image
 
+from app.exports.maps import lead_words, lines_at, places_of, shown_values
 from app.player import Panel, View, limits_of
 from app.player.colours import colour_table
 from app.plots.movie import Film, Movie, Stage
@@ -19,6 +21,7 @@ from engine.errors import RequestError
 
 Kind = Literal["gif", "mp4"]
 KINDS: dict[Kind, str] = {"gif": "GIF", "mp4": "MP4"}
+MIMES: dict[Kind, str] = {"gif": "image/gif", "mp4": "video/mp4"}
 RATES = (2, 5, 10, 20, 25)  # frames per second; those that a GIF, which counts hundredths of a second, can keep
 WIDTHS = {640: "small", 960: "medium", 1280: "large", 1920: "full HD"}
 GREYS = 24  # of the 256 colours of a GIF, for letters and lines
@@ -90,33 +93,9 @@ def film_of(view: View, panel: Panel) -> Film:
         colours=colour_table(panel.table),
         places=places_of(view, panel),
         grows=panel.grows,
+        lines=partial(lines_at, view, panel) if panel.strands else None,
         empty=panel.empty,
     )
-
-
-def shown_values(view: View, panel: Panel) -> np.ndarray:
-    """What a map shows, (frame, y, x); of one with a divider the two sides of its middle."""
-    values = view.values_of(panel)
-    if not panel.swipe:
-        return values
-    first, *others = (view.fields[name] for name in panel.swipe)
-    other = first - others[0] if others else first
-    middle = (len(view.x) + 1) // 2
-    return np.concatenate([values[..., :middle], other[..., middle:]], axis=-1)
-
-
-def places_of(view: View, panel: Panel) -> np.ndarray | None:
-    """Where the particles of a map are, (frame, 2, y, x); None on a grid."""
-    if view.kind != "particles":
-        return None
-    return np.stack([view.fields[name] for name in panel.positions], axis=1)
-
-
-def lead_words(view: View, frame: int) -> tuple[str, str]:
-    """Lead time and valid time of a frame."""
-    if view.labels is not None:
-        return view.labels[frame]
-    return f"{view.leads[frame]:.2f} {view.time_units}".strip(), f"{view.valid[frame]:.2f} {view.time_units}".strip()
 
 
 def clock(view: View, frame: int) -> str:

@@ -1,6 +1,6 @@
 """Frames of an animation of maps: what does not move is drawn once, and the fields into it, time after time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from scipy.ndimage import distance_transform_edt
 
+from app.plots.lines import Line, Lines, legend_of
 from app.plots.particles import Particles, radii_of
 from app.plots.static_map import DRAWING
 
@@ -29,8 +30,8 @@ LETTERS = 13  # pixels
 class Film:
     """What a map shows over time, (frame, y, x) in `units`, with its colours, uint8 (256, 3), from low to high.
 
-    places: of particles, (frame, 2, y, x); grows: whether a particle is the larger, the larger its value. empty: what
-    is said of a frame without values.
+    places: of particles, (frame, 2, y, x); grows: whether a particle is the larger, the larger its value. lines: at a
+    frame, of a map that shows these instead. empty: what is said of a frame without values.
     """
 
     title: str
@@ -41,6 +42,7 @@ class Film:
     colours: np.ndarray
     places: np.ndarray | None = None
     grows: bool = False
+    lines: Callable[[int], Sequence[Line]] | None = None
     empty: str = ""
 
 
@@ -133,11 +135,14 @@ class Movie:
             family="DejaVu Sans Mono",
         )
 
-    def _map(self, index: int, film: Film) -> "_GridMap | _ParticleMap":
+    def _map(self, index: int, film: Film) -> "_GridMap | _ParticleMap | _LineMap":
         left, top, width, height = self._layout.map_box(index)
         axes = self._axes(left, top, width, height)
         self._write_title(index, film)
         self._arrange(axes)
+        if film.lines is not None:
+            self._legend(index, film.lines(0) or film.lines(len(self._stage.clock) - 1))
+            return _LineMap(axes, self._stage, film, self._ink)
         self._colour_bar(index, film)
         if self._stage.springs is None:
             return _GridMap(axes, self._stage, film, sharp=width / len(self._stage.x) >= SHARP)
@@ -182,6 +187,20 @@ class Movie:
         bar.set_axis_off()
         self._text(left + 0.96 * room, at, low, letters, ha="right", va="center")
         self._text(left + width - 0.96 * room, at, f"{high} {film.units}".strip(), letters, va="center")
+
+    def _legend(self, index: int, lines: Sequence[Line]) -> None:
+        """What the lines of a map mean, below it."""
+        left, top, width, height = self._layout.map_box(index)
+        at = top + height + self._layout.ticks + 0.5 * self._layout.bar
+        self._figure.legend(
+            handles=legend_of(lines, self._ink),
+            loc="center",
+            bbox_to_anchor=((left + 0.5 * width) / self.size[0], 1 - at / self.size[1]),
+            ncols=6,
+            fontsize=self._layout.points(LETTERS - 2),
+            labelcolor=self._ink,
+            frameon=False,
+        )
 
     def _text(self, x: float, y: float, words: str, letters: float, **options: Any) -> Any:
         """Words at pixels from the left and from above; taken as they are, since a name with $ in it is no formula."""
@@ -266,23 +285,9 @@ class _GridMap:
 
     def __init__(self, axes: Axes, stage: Stage, film: Film, *, sharp: bool) -> None:
         self._axes, self._film, self._words = axes, film, _Words(axes, film)
-        west, east, south, north = stage.edges
-        rising = stage.y[-1] >= stage.y[0]
-        place: dict[str, Any] = {"extent": (west, east, south, north), "origin": "lower" if rising else "upper"}
         self._under = _nearest_free(stage.solid)
-        blank = np.zeros((*stage.solid.shape, 4), np.uint8)
-        self._image: AxesImage = axes.imshow(
-            blank, interpolation="nearest" if sharp else "bilinear", aspect="auto", animated=True, zorder=1, **place
-        )
-        over = np.where(stage.solid[..., None], SOLID, blank)
-        solid = axes.imshow(over, interpolation="nearest", aspect="auto", animated=True, zorder=2, **place)
-        self._over: list[Any] = [solid]
-        if stage.coastlines:
-            lines = LineCollection(stage.coastlines, colors=[COAST], linewidths=0.8, animated=True, zorder=3)
-            axes.add_collection(lines, autolim=False)
-            self._over.append(lines)
-        axes.set_xlim(west, east)
-        axes.set_ylim(south, north)
+        self._image = _image(axes, stage, np.zeros((*stage.solid.shape, 4), np.uint8), smooth=not sharp)
+        self._over = _over_a_field(axes, stage)
 
     def draw(self, frame: int) -> None:
         values = self._film.values[frame]
@@ -322,6 +327,25 @@ class _ParticleMap:
             self._axes.draw_artist(artist)
 
 
+class _LineMap:
+    """Lines and dots of many members over what is solid."""
+
+    def __init__(self, axes: Axes, stage: Stage, film: Film, ink: str) -> None:
+        assert film.lines is not None
+        self._axes, self._at, self._words = axes, film.lines, _Words(axes, film)
+        self._lines = Lines(axes, ink)
+        self._under = _over_a_field(axes, stage) if stage.springs is None else []
+        for artist in self._lines.artists:
+            artist.set_animated(True)
+
+    def draw(self, frame: int) -> None:
+        lines = self._at(frame)
+        self._words.stand_for(np.array([1.0 if lines else np.nan]))
+        self._lines.show(lines)
+        for artist in (*self._under, *self._lines.artists):
+            self._axes.draw_artist(artist)
+
+
 class _Words:
     """What is written in a map that is empty at a time."""
 
@@ -338,6 +362,33 @@ class _Words:
             return False
         self._axes.draw_artist(self._text)
         return True
+
+
+def _over_a_field(axes: Axes, stage: Stage) -> list[Any]:
+    """What is solid, and coastlines."""
+    colours = np.where(stage.solid[..., None], SOLID, np.zeros(4, np.uint8))
+    over: list[Any] = [_image(axes, stage, colours, smooth=False)]
+    if stage.coastlines:
+        lines = LineCollection(stage.coastlines, colors=[COAST], linewidths=0.8, animated=True, zorder=3)
+        axes.add_collection(lines, autolim=False)
+        over.append(lines)
+    return over
+
+
+def _image(axes: Axes, stage: Stage, colours: np.ndarray, *, smooth: bool) -> AxesImage:
+    """A picture of cells, uint8 (y, x, 4), over the whole map."""
+    west, east, south, north = stage.edges
+    image = axes.imshow(
+        colours,
+        extent=(west, east, south, north),
+        origin="lower",
+        interpolation="bilinear" if smooth else "nearest",
+        aspect="auto",
+        animated=True,
+    )
+    axes.set_xlim(west, east)
+    axes.set_ylim(south, north)
+    return image
 
 
 def coloured(values: np.ndarray, film: Film) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 import io
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import cartopy
@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.path import Path
 from plotly.colors import cmocean, unlabel_rgb
 
+from app.plots.lines import Line, Lines, legend_of
 from engine.coastlines import coastlines_dir, natural_earth_path, resolution_for
 from engine.errors import DataError, RequestError
 
@@ -27,6 +28,7 @@ Limits = tuple[float, float]
 SCALES = {"thermal": cmocean.thermal, "balance": cmocean.balance, "amp": cmocean.amp}
 LAND_GREY = "#b4b8bc"
 LINE_GREY = "#4a4f55"
+INK = "#17222b"
 DPI = (50, 600)
 LONGEST_SIDE = 7.0  # inches, the width of a page between its margins
 
@@ -93,12 +95,14 @@ def static_map(
     limits: Limits | None = None,
     projection: str = "plate-carree",
     land: np.ndarray | None = None,
+    lines: Sequence[Line] = (),
     dpi: int = 200,
 ) -> Figure:
     """One field (lat, lon) at cell centres in degrees, on a projected map with coastlines.
 
     Land, bool (lat, lon), is grey and takes no part in the colour limits; without it every cell that is not finite
-    is land. Other cells without a value stay white. Limits are those of the field, symmetric for "balance".
+    is land. Other cells without a value stay white. Limits are those of the field, symmetric for "balance". lines are
+    drawn over it; their legend then stands in the place of the colour bar.
 
     Raises RequestError where a choice does not exist, DataError where shapes do not agree or coastlines are missing.
     """
@@ -117,7 +121,9 @@ def static_map(
         mesh = _draw_cells(axes, field, lon - middle, lat, land, scale, limits, transform=degrees)
         _draw_coastlines(axes, lon, lat)
         _draw_degrees(axes, box)
-        _finish(figure, axes, mesh, title, units)
+        shifted = [replace(line, points=line.points - [middle, 0]) for line in lines]
+        Lines(axes, INK, transform=degrees._as_mpl_transform(axes)).show(shifted)
+        finish(figure, axes, mesh, title, units, lines)
     return figure
 
 
@@ -132,9 +138,12 @@ def plain_map(
     scale: Scale = "thermal",
     limits: Limits | None = None,
     masked: np.ndarray | None = None,
+    lines: Sequence[Line] = (),
     dpi: int = 200,
 ) -> Figure:
     """One field (y, x) at cell centres in `axis_units`, on axes of equal scale; masked cells, bool (y, x), are grey.
+
+    lines are drawn over it; their legend then stands in the place of the colour bar.
 
     Raises RequestError where a choice does not exist, DataError where shapes do not agree.
     """
@@ -147,7 +156,8 @@ def plain_map(
         for name, label in (("x", axes.set_xlabel), ("y", axes.set_ylabel)):
             label(f"{name} ({axis_units})" if axis_units else name, parse_math=False)
         axes.tick_params(labelsize=8)
-        _finish(figure, axes, mesh, title, units)
+        Lines(axes, INK).show(lines)
+        finish(figure, axes, mesh, title, units, lines)
     return figure
 
 
@@ -310,14 +320,22 @@ def _draw_degrees(axes: Any, box: Box) -> None:
     lines.xlabel_style = lines.ylabel_style = {"size": 8}
 
 
-def _finish(figure: Figure, axes: Axes, mesh: ScalarMappable, title: str, units: str) -> None:
-    """Size, colour bar and title; text is taken as it is, since a name with $ in it is no formula."""
+def finish(
+    figure: Figure, axes: Axes, mesh: ScalarMappable, title: str, units: str, lines: Sequence[Line] = ()
+) -> None:
+    """Size, colour bar or legend, and title; text is taken as it is, since a name with $ in it is no formula."""
     width, height = abs(np.diff(axes.get_xlim())[0]), abs(np.diff(axes.get_ylim())[0])
     inches = LONGEST_SIDE / max(width, height)
     wide = height < 0.6 * width
     figure.set_size_inches(
         max(width * inches, 3) + (0.6 if wide else 1.6), max(height * inches, 1) + (1.5 if wide else 0.9)
     )
+    axes.set_title(title, loc="left", fontsize=11, parse_math=False)
+    if lines:
+        figure.legend(
+            handles=legend_of(lines, INK), loc="outside lower center", ncols=6, fontsize=9, frameon=False
+        )
+        return
     bar = figure.colorbar(
         mesh,
         ax=axes,
@@ -329,7 +347,6 @@ def _finish(figure: Figure, axes: Axes, mesh: ScalarMappable, title: str, units:
     )
     bar.ax.tick_params(labelsize=8)
     bar.set_label(units, fontsize=9, parse_math=False)
-    axes.set_title(title, loc="left", fontsize=11, parse_math=False)
 
 
 def _beyond(mesh: ScalarMappable) -> str:

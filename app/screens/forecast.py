@@ -6,7 +6,7 @@ from app import session
 from app.forecast.charts import charts
 from app.frame import Stage, on_a_forecast, stage_heading
 from app.player import player
-from app.takeaway import static_map_controls
+from app.takeaway import take_away
 from app.views import answers_of, moments_view
 
 
@@ -16,7 +16,7 @@ def show(stage: Stage) -> None:
     view = moments_view(stage.dataset, stage.shown, stage.variable)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         stage_heading(stage)
-        static_map_controls(stage.dataset, view)
+        take_away(stage, view)
     player(view, answers_of(stage.summary, stage.variable), key=f"{stage.dataset.name}/player")
     if session.saw_maps():
         charts(stage.dataset, stage.summary, stage.variable)
