@@ -52,3 +52,13 @@ def held_index(options: Sequence[T], key: str, value: T) -> int:
 def in_one_line() -> Any:
     """A container whose widgets stand side by side."""
     return st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall")
+
+
+def keep_in_link(**values: str) -> None:
+    """Write into the link what a page shows; what is empty is what it shows at first, and left out.
+
+    Not `bind="query-params"`: what a widget is bound to, a page cannot leave behind when it turns to another.
+    """
+    query = {name: value for name, value in values.items() if value}
+    if st.query_params.to_dict() != query:
+        st.query_params.from_dict(query)

@@ -12,7 +12,7 @@ from app.runs import files, words
 from app.runs.details import details
 from app.runs.left import Left, left_of
 from app.screens import forecast
-from app.widgets import begin_anew
+from app.widgets import begin_anew, held, held_index, keep_in_link
 from engine.errors import EngineError
 from engine.requests import ResolvedRequest
 
@@ -50,18 +50,34 @@ def show() -> None:
         f"one history: names, pins and deletions, too. It keeps the newest {history.most} runs, and the pinned ones.",
         help=LIST_HELP,
     )
-    found = finder(listing.entries)
+    found, dataset, text = finder(listing.entries)
+    page = pages(found, dataset, text)
+    keep_in_link(of="" if dataset == ALL else dataset, search=text, page="" if page == 1 else str(page))
+
+
+def pages(found: list[Entry], dataset: str, text: str) -> int:
+    """The runs that were found, a page at a time; returns which one is shown."""
     if not found:
         st.info("No run fits: choose another data set, or search for something else.", icon=":material/search_off:")
-        return
-    pages = -(-len(found) // ROWS)
+        return 1
+    number = -(-len(found) // ROWS)
     place = st.container()
     page = 1
-    if pages > 1:
-        page = st.pagination(pages, key="runs-page", bind="query-params")
+    if number > 1:
+        key = f"runs-page/{dataset}/{text}/{number}"  # another search begins with its first page
+        page = st.pagination(number, default=page_in_link(dataset, text, number), key=key)
     with place:
         for entry in found[(page - 1) * ROWS : page * ROWS]:
             row(entry)
+    return page
+
+
+def page_in_link(dataset: str, text: str, number: int) -> int:
+    """The page that the link names, where it is one of this search."""
+    link = st.query_params
+    asked = link.get("page", "1")
+    same = (link.get("of", ALL), link.get("search", "")) == (dataset, text)
+    return min(int(asked), number) if same and asked.isdecimal() and 0 < len(asked) < 5 and int(asked) else 1
 
 
 def nothing_yet() -> None:
@@ -89,28 +105,29 @@ def damaged_note(damaged: tuple[str, ...]) -> None:
         st.rerun()
 
 
-def finder(entries: tuple[Entry, ...]) -> list[Entry]:
-    """Pick a data set and search; returns the runs that fit."""
-    names = sorted({entry.run.request.dataset for entry in entries}, key=words.dataset_title)
+def finder(entries: tuple[Entry, ...]) -> tuple[list[Entry], str, str]:
+    """Pick a data set and search; returns the runs that fit, the data set, and what was searched for."""
+    names = [ALL, *sorted({entry.run.request.dataset for entry in entries}, key=words.dataset_title)]
+    link = st.query_params.to_dict()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="runs-finder"):
         dataset = st.selectbox(
             "Data set",
-            [ALL, *names],
+            names,
+            held_index(names, "runs-of", link.get("of", ALL)),
             key="runs-of",
             format_func=lambda name: "All data sets" if name == ALL else words.dataset_title(name),
             help="Show the runs of one data set only.",
-            bind="query-params",
             width=240,
         )
         text = st.text_input(
             "Search",
+            held("runs-search", link.get("search", "")),
             key="runs-search",
             placeholder="name, date, model, schedule, seed 3 …",
             help="Show the runs whose name, start, model or settings contain all of these words.",
-            bind="query-params",
             width=320,
         )
-        wanted = (text or "").lower().split()
+        wanted = text.lower().split()
         found = [
             entry
             for entry in entries
@@ -125,7 +142,7 @@ def finder(entries: tuple[Entry, ...]) -> list[Entry]:
             icon=":material/download:",
             help="The runs that are listed, one a line, with their requests and scores.",
         )
-    return found
+    return found, dataset, text
 
 
 def row(entry: Entry) -> None:

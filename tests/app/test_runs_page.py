@@ -146,14 +146,15 @@ def test_runs_are_found_by_data_set_and_words_and_the_link_has_both(open_runs: O
     page = open_runs()
     page.selectbox(key="runs-of").set_value("sst-monthly").run()
     assert titles(page) == ["Monthly SST · June 2015"]
+    assert dict(page.query_params) == {"of": "sst-monthly"}
     page.selectbox(key="runs-of").set_value("all").run()
     page.text_input(key="runs-search").set_value("BASE seed").run()
     assert titles(page) == ["the baseline"]
     page.text_input(key="runs-search").set_value("no such run").run()
     assert titles(page) == []
     assert "No run fits" in page.info[0].value
-    assert titles(open_runs(**{"runs-of": "Monthly SST"})) == ["Monthly SST · June 2015"]
-    assert titles(open_runs(**{"runs-search": "baseline"})) == ["the baseline"]
+    assert titles(open_runs(of="sst-monthly")) == ["Monthly SST · June 2015"]
+    assert titles(open_runs(search="baseline")) == ["the baseline"]
 
 
 def test_many_runs_are_shown_ten_at_a_time(open_runs: Open, history: History) -> None:
@@ -161,7 +162,9 @@ def test_many_runs_are_shown_ten_at_a_time(open_runs: Open, history: History) ->
         history.add(replace(RUN, request=replace(REQUEST, seed=seed)), ended=seed)
     assert "seed 22" in said(open_runs())
     assert len(titles(open_runs())) == 10
-    assert len(titles(open_runs(**{"runs-page": "3"}))) == 3
+    assert len(titles(open_runs(page="3"))) == len(titles(open_runs(page="77"))) == 3
+    for wrong in ("0", "-1", "two", ""):
+        assert len(titles(open_runs(page=wrong))) == 10
 
 
 def test_a_name_is_shown_as_it_is(open_runs: Open, history: History) -> None:
