@@ -141,4 +141,30 @@ def begin(occasion: str, request: ResolvedRequest | None) -> None:
 
 def stage_heading(stage: Stage) -> None:
     """Say which forecast is shown, and whether the controls ask for another one by now."""
-    heading(stage.shown, stage.request)
+    if session.look_of(stage.dataset.name).member is None:
+        heading(stage.shown, stage.request)
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(width="content"):
+            heading(stage.shown, stage.request)
+        pinned_badge(stage.dataset, stage.summary)
+
+
+def pinned_badge(dataset: Dataset, summary: Summary) -> None:
+    """Say which member is pinned, with a way to let it go; also where this forecast has none of its number."""
+    member = session.look_of(dataset.name).member
+    if member is None:
+        return
+    words = f"Member {member + 1} pinned"
+    if session.pinned(summary) is None:
+        missing = "no members at hand" if summary.ensemble is None else f"only {summary.members} members"
+        words = f"Member {member + 1} is pinned, this forecast has {missing}"
+    st.button(
+        words,
+        key=f"{dataset.name}/unpin",
+        icon=":material/close:",
+        on_click=session.pin,
+        args=(dataset.name, member),
+        type="tertiary",
+        help="This member is drawn bold in the charts and has maps of its own. Press to let it go.",
+    )

@@ -11,7 +11,7 @@ from app.examples import rounding_of
 from app.look import Limits
 from app.place import span
 from app.player import Answers, Panel, View, fitted_limits
-from app.player.view import chances, moments
+from app.player.view import chances, limits_that_fit, moments
 from app.summary import Summary
 from app.wording import pretty_units
 from engine.coastlines import coastlines
@@ -70,8 +70,8 @@ def with_panels(
 
 
 def moments_view(dataset: Dataset, shown: Shown, variable: Variable) -> View:
-    """Mean, truth, spread and error of a forecast, or of a probability what belongs to that."""
-    summary, maps = shown.summary, shown.summary.maps(variable)
+    """Mean, truth, spread and error of a forecast, or of a probability what belongs to that; and a pinned member."""
+    summary = shown.summary
     view = replace(
         base_view(dataset, shown, variable),
         rounding=rounding_of(summary, variable),
@@ -79,18 +79,89 @@ def moments_view(dataset: Dataset, shown: Shown, variable: Variable) -> View:
         traced=dataset.name in VELOCITY and session.look_of(dataset.name).traces,
         blends=variable.threshold is None,  # between "it happened" and "it did not" there is nothing
     )
-    if variable.threshold is not None:
-        fields = {"mean": 100 * maps.mean, "truth": 100 * maps.truth, "margin": margin(dataset, summary, variable)}
-        panels = chances("°C")
-    else:
-        fields = {"mean": maps.mean, "truth": maps.truth, "spread": maps.spread}
-        panels = moments(pretty_units(variable.units), diverging=variable.scale == "balance")
+    fields, panels = moments_maps(dataset, summary, variable)
     if view.traced:
         fields |= _velocities(dataset, summary)
-    whole = replace(view, fields={**view.fields, **fields}, panels=panels)
-    return with_panels(
-        view, fields, panels, fitted=summary.once("fitted", variable.name, make=lambda: fitted_limits(whole))
+    pinned = session.pinned(summary)
+    if pinned is not None:
+        fields |= member_fields(summary, variable, pinned)
+        panels += pinned_panels(summary, variable, pinned)
+    return with_panels(view, fields, panels, fitted=fitted_moments(dataset, summary, variable))
+
+
+def moments_maps(
+    dataset: Dataset, summary: Summary, variable: Variable
+) -> tuple[dict[str, np.ndarray], tuple[Panel, ...]]:
+    """The fields and the maps of mean, truth, spread and error, or of a probability what belongs to that."""
+    maps = summary.maps(variable)
+    if variable.threshold is not None:
+        fields = {"mean": 100 * maps.mean, "truth": 100 * maps.truth, "margin": margin(dataset, summary, variable)}
+        return fields, chances("°C")
+    fields = {"mean": maps.mean, "truth": maps.truth, "spread": maps.spread}
+    return fields, moments(pretty_units(variable.units), diverging=variable.scale == "balance")
+
+
+def fitted_moments(dataset: Dataset, summary: Summary, variable: Variable) -> Limits:
+    """The ends of the colours that fit mean, truth, spread and error, which all pages begin with."""
+
+    def fit() -> Limits:
+        return limits_that_fit(*moments_maps(dataset, summary, variable), summary.solid)
+
+    return summary.once("fitted", variable.name, make=fit)
+
+
+def member_fields(summary: Summary, variable: Variable, member: int) -> dict[str, np.ndarray]:
+    """What the map of a member shows, (frame, y, x) in percent where it is whether an event happens; and where its
+    particles stand."""
+    name, values = panel_of(member), summary.member(variable, member)
+    fields = {name: 100 * values if variable.threshold is not None else values}
+    if summary.dataset == "spring-mesh":
+        for axis in "xy":
+            fields[f"{name}_{axis}"] = summary.member(variable_named(summary.dataset, f"q_{axis}"), member)
+    return fields
+
+
+def member_panel(variable: Variable, member: int, *, note: str = "", pinned: bool | None = None) -> Panel:
+    """The map of a member, in the colours of mean and truth."""
+    name, (shown, *_) = panel_of(member), field_panels(variable)
+    return replace(
+        shown,
+        name=name,
+        title=member_title(member),
+        note=note,
+        values=(name,),
+        positions=(f"{name}_x", f"{name}_y"),
+        traced="",
+        pinned=pinned,
     )
+
+
+def field_panels(variable: Variable) -> tuple[Panel, Panel]:
+    """The maps of mean and truth."""
+    is_chance = variable.threshold is not None
+    units = pretty_units(variable.units)
+    mean, truth, *_ = chances("") if is_chance else moments(units, diverging=variable.scale == "balance")
+    return mean, truth
+
+
+def pinned_panels(summary: Summary, variable: Variable, member: int) -> tuple[Panel, ...]:
+    """The maps that a pinned member adds: itself, and its error in the colours of the mean's."""
+    own = member_panel(variable, member, pinned=True)
+    is_chance = variable.threshold is not None
+    *_, error = chances("") if is_chance else moments(own.units, diverging=False)
+    return own, replace(
+        error,
+        name=f"{own.name}-error",
+        title=f"{own.title}: error",
+        note="member − truth",
+        values=(own.name, "truth"),
+        positions=own.positions,
+    )
+
+
+def member_title(member: int) -> str:
+    """What a member, counted from 0, is called."""
+    return f"Member {member + 1}"
 
 
 def margin(dataset: Dataset, summary: Summary, variable: Variable) -> np.ndarray:

@@ -48,8 +48,15 @@ def plume(dataset: Dataset, summary: Summary, index: Index, variable: Variable) 
     if summary.ensemble is None or dataset.calendar is None:
         return
     title = f"**{index.title} plume** · anomaly against {summary.baseline}"
+    pinned = session.pinned(summary)
     try:
-        chart = summary.once("plume", index.name, make=partial(_plume, dataset, dataset.calendar, summary, index))
+        of_index = summary.once("plume", index.name, make=partial(_plume, dataset, dataset.calendar, summary, index))
+        chart = summary.once(
+            "plume chart",
+            index.name,
+            pinned,
+            make=lambda: with_cursor(plume_chart(of_index, pinned=pinned), [str(date) for date in of_index.dates]),
+        )
     except EngineError as error:  # an own field on a grid without climatology
         st.markdown(title, help=PLUME_HELP)
         st.caption(str(error))
@@ -58,7 +65,7 @@ def plume(dataset: Dataset, summary: Summary, index: Index, variable: Variable) 
     show_chart(chart, key=f"plume-{index.name}", name=name, title=title, help=PLUME_HELP)
 
 
-def _plume(dataset: Dataset, calendar: Calendar, summary: Summary, index: Index) -> go.Figure:
+def _plume(dataset: Dataset, calendar: Calendar, summary: Summary, index: Index) -> Plume:
     assert summary.ensemble is not None
     run = run_of(summary)
     start = int(np.searchsorted(run.times, summary.init_time))
@@ -66,16 +73,12 @@ def _plume(dataset: Dataset, calendar: Calendar, summary: Summary, index: Index)
     first, last = max(0, start - MONTHS_BEFORE), start + int(summary.leads[-1]) + 1
     weights = index.weights(axes_of(dataset, run), summary.ensemble.scored)
     members = summary.ensemble.area_mean(variable_named(dataset.name, "anomaly"), weights)
-    dates = [calendar.date(float(time)) for time in summary.times]
-    chart = plume_chart(
-        Plume(
-            np.array(dates),
-            np.concatenate([np.full((len(members), 1), observed[start]), members], axis=1),
-            np.array([calendar.date(float(time)) for time in run.times[first:last]]),
-            observed[first:last],
-        )
+    return Plume(
+        np.array([calendar.date(float(time)) for time in summary.times]),
+        np.concatenate([np.full((len(members), 1), observed[start]), members], axis=1),
+        np.array([calendar.date(float(time)) for time in run.times[first:last]]),
+        observed[first:last],
     )
-    return with_cursor(chart, [str(date) for date in dates])
 
 
 def index_of_record(dataset: Dataset, run: Run, index: Index) -> np.ndarray:
@@ -151,6 +154,7 @@ def at_a_place(dataset: Dataset, summary: Summary, variable: Variable) -> None:
         time_units=dataset.time_units,
         units=pretty_units(shown.units),
         threshold=threshold,
+        pinned=session.pinned(summary),
     )
     where = place_title(dataset, summary, place)
     name = forecast_name(dataset, summary, f"{shown.name}_{where}")

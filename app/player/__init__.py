@@ -11,13 +11,15 @@ import streamlit as st
 from app.look import GROUPS
 from app.place import Place, cell_place
 from app.player.encoding import encode
-from app.player.view import Panel, View, fitted_limits, limits_of
+from app.player.view import Lines, Panel, Strand, View, fitted_limits, limits_of
 from app.scripts import joined
 
-__all__ = ["Answers", "Panel", "View", "fitted_limits", "limits_of", "player"]
+__all__ = ["Answers", "Lines", "Panel", "Strand", "View", "fitted_limits", "limits_of", "player"]
 
 _HERE = Path(__file__).parent
-SCRIPT = joined(_HERE, "format", "field", "memory", "traces", "charts", "pointer", "map", "swipe", "picture", "player")
+SCRIPT = joined(
+    _HERE, "format", "field", "memory", "traces", "charts", "pointer", "map", "strands", "swipe", "picture", "player"
+)
 _component = st.components.v2.component(
     "coldcast_player",
     js=SCRIPT,

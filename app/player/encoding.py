@@ -1,14 +1,15 @@
 """A view as the block of bytes that the player's script reads (app/player/field.js)."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from app.look import Limits
 from app.player.colours import colour_table
-from app.player.view import Panel, View, limits_of
+from app.player.view import Lines, Panel, View, limits_of
 
 WHOLE = 65535  # the map's width or height, in the units of coastlines
 FINE = 16  # bits of a value on the screen
@@ -31,19 +32,37 @@ def encode(view: View) -> bytes:
         blocks["springs"] = view.springs.astype(np.uint8)
     if view.coastlines is not None:
         blocks |= _coast_blocks(view, view.coastlines)
+    if view.lines is not None:
+        blocks |= _line_blocks(view, view.lines)
     return pack(_header(view, {name: scale for name, (_, scale) in arrays.items()}), blocks)
 
 
 def _coast_blocks(view: View, lines: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
     """Points of all lines one after the other, uint16 shares of the map's width and height, and where each starts."""
+    return {"coast": _shares(view, lines), "coastStarts": _starts(lines)}
+
+
+def _line_blocks(view: View, lines: Lines) -> dict[str, np.ndarray]:
+    """Points of the lines of all frames as those of coastlines, whose strand each is, and each frame's first line."""
+    owned = [each for frame in lines.frames for each in frame]
+    points = [line for _, line in owned]
+    return {
+        "lines": _shares(view, points),
+        "lineStarts": _starts(points),
+        "lineStrands": np.array([strand for strand, _ in owned], "<u2"),
+        "frameLines": _starts(lines.frames),
+    }
+
+
+def _shares(view: View, lines: Sequence[np.ndarray]) -> np.ndarray:
     (west, east), (south, north) = _edges(view)
     points = np.concatenate([*lines, np.zeros((0, 2))])
     shares = (points - [west, south]) / [east - west, north - south]
-    starts = np.cumsum([0, *(len(line) for line in lines)])
-    return {
-        "coast": np.round(np.clip(shares, 0, 1) * WHOLE).astype("<u2"),
-        "coastStarts": starts.astype("<u4"),
-    }
+    return np.round(np.clip(shares, 0, 1) * WHOLE).astype("<u2")
+
+
+def _starts(parts: Sequence[Sized]) -> np.ndarray:
+    return np.cumsum([0, *(len(part) for part in parts)]).astype("<u4")
 
 
 def pack(header: Mapping[str, Any], blocks: Mapping[str, np.ndarray]) -> bytes:
@@ -142,6 +161,7 @@ def _panel(view: View, panel: Panel, scales: Mapping[str, Mapping[str, float]], 
         "grows": panel.grows,
         "swipe": panel.swipe,
         "pinned": panel.pinned,
+        "strands": [asdict(strand) for strand in panel.strands],
     }
 
 

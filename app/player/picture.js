@@ -6,8 +6,9 @@ const EDGE = 24; // pixels
 function savePicture(player) {
   const scale = window.devicePixelRatio || 1;
   const maps = player.maps.getBoundingClientRect();
+  const height = Math.max(maps.bottom, player.legends.getBoundingClientRect().bottom) - maps.top;
   const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [(maps.width + 2 * EDGE) * scale, (maps.height + 2 * EDGE + 56) * scale];
+  [canvas.width, canvas.height] = [(maps.width + 2 * EDGE) * scale, (height + 2 * EDGE + 56) * scale];
   const context = canvas.getContext("2d");
   context.scale(scale, scale);
   const style = getComputedStyle(player.root);
@@ -32,11 +33,9 @@ function drawPanel(context, panel, maps, below) {
     return [box.left - maps.left, box.top - maps.top + below, box.width, box.height];
   };
   context.drawImage(panel.canvas, ...at(panel.canvas));
-  const [left, top, width, height] = at(panel.strip);
-  context.imageSmoothingEnabled = false;
-  context.drawImage(panel.strip, left, top, width, height);
-  const words = [panel.name, panel.root.querySelector(".map-note"), panel.root.querySelector(".units"), ...panel.ticks.children];
-  for (const node of [...words, ...panel.ends]) {
+  panel.drawLegend(context, at);
+  for (const node of [panel.name, panel.root.querySelector(".map-note"), ...panel.words, ...panel.ticks.children]) {
+    if (!node.isConnected) continue; // small maps have one colour bar for all
     const [x, y, , tall] = at(node);
     const style = getComputedStyle(node);
     context.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;

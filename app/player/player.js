@@ -188,7 +188,7 @@ class Player {
     const { maps } = this.known;
     const shown = this.view.panels.filter((panel) => !maps || maps.includes(panel.id));
     const panels = shown.length ? shown : this.view.panels;
-    this.panels = panels.map((panel) => new FieldMap(this, panel));
+    this.panels = panels.map((panel) => new (panel.strands.length ? StrandMap : FieldMap)(this, panel));
     this.wordsOf = -1;
     const isSolo = panels.length < this.view.panels.length;
     for (const panel of this.panels) panel.name.title = isSolo ? "Show all maps" : "Show this map alone";
@@ -216,7 +216,9 @@ class Player {
     if (!width || !this.view) return;
     const { aspect } = this.view;
     const count = this.panels.length;
-    this.root.style.setProperty("--columns", Math.min(this.columns(width, aspect), count));
+    const columns = Math.min(this.columns(width, aspect), count);
+    this.root.style.setProperty("--columns", columns);
+    this.root.classList.toggle("narrow", this.view.compact && width / columns < 232);
     // one map alone is no higher than the window
     const tallest = 0.7 * window.innerHeight * aspect;
     this.maps.style.maxWidth = count === 1 ? `${Math.max(280, Math.min(width, tallest))}px` : "";
@@ -225,7 +227,7 @@ class Player {
   }
 
   columns(width, aspect) {
-    if (this.view.compact) return Math.max(1, Math.floor(width / (aspect > 1.6 ? 232 : 136)));
+    if (this.view.compact) return Math.max(1, Math.floor(width / (aspect > 1.6 && width > 480 ? 232 : 168)));
     return aspect > 1.6 ? (width < 720 ? 1 : 2) : width < 340 ? 1 : width < 880 ? 2 : 4;
   }
 
@@ -562,7 +564,7 @@ class Player {
 
 // Whether two views have the same maps in the same order; what these show may differ.
 function hasSameMaps(one, other) {
-  const look = ({ panels, compact }) => JSON.stringify([compact, panels.map(({ id, title, note, lut, swipe, pinned }) => [id, title, note, lut, swipe, pinned])]);
+  const look = ({ panels, compact }) => JSON.stringify([compact, panels.map(({ id, title, note, lut, swipe, pinned, strands }) => [id, title, note, lut, swipe, pinned, strands])]);
   return look(one) === look(other);
 }
 

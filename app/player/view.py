@@ -17,6 +17,29 @@ ENOUGH = 2_000_000  # values from which percentiles are taken; of more, every so
 
 
 @dataclass(frozen=True)
+class Strand:
+    """Whose lines they are on a map of many: of a member, the mean or the truth.
+
+    name: said under the pointer; legend: what its kind is called; colour: as CSS, empty for that of the text; width in
+    pixels; opacity 0 to 1. positions: of particles, the fields of x and y.
+    """
+
+    name: str
+    legend: str
+    colour: str
+    width: float
+    opacity: float = 1.0
+    positions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Lines:
+    """Lines over time in the units of the axes: of every frame the number of a strand and its points (point, 2)."""
+
+    frames: Sequence[Sequence[tuple[int, np.ndarray]]]
+
+
+@dataclass(frozen=True)
 class Panel:
     """One map: its title and note, the fields it shows (of two the difference), and the group of its colours.
 
@@ -24,6 +47,7 @@ class Panel:
     is empty, where it is. positions: the fields of x and y of particles. traced: the prefix of the velocities whose
     particles' paths may be drawn. grows: whether a particle is drawn the larger, the larger its value. swipe: the
     fields that are shown right of a divider that a person drags. pinned: whether it is pinned, None where it cannot be.
+    strands: what is drawn as lines instead, the last on top: those of the view, or paths of particles.
     """
 
     name: str
@@ -40,6 +64,7 @@ class Panel:
     grows: bool = False
     swipe: tuple[str, ...] = ()
     pinned: bool | None = None
+    strands: tuple[Strand, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +80,8 @@ class View:
     frames. waits: whether Python waits to hear that the maps are drawn. begin: the name of a scene, which begins anew,
     and what its maps begin with, as behind the # of a link. can_trace: whether there are velocities; traced: whether
     paths of particles are drawn, for which fields hold `<prefix>_u` and `<prefix>_v` in units of the axes per time
-    unit. compact: small maps in rows with one colour bar. tells_lead: the frame at which Python believes the time to
-    rest, and so is told of another; None where it need not know.
+    unit. lines: of a map with strands. compact: small maps in rows with one colour bar. tells_lead: the frame at which
+    Python believes the time to rest, and so is told of another; None where it need not know.
     """
 
     dataset: str
@@ -86,13 +111,19 @@ class View:
     begin: tuple[str, str] = ("", "")
     can_trace: bool = False
     traced: bool = False
+    lines: Lines | None = None
     compact: bool = False
     tells_lead: int | None = None
 
     def values_of(self, panel: Panel) -> np.ndarray:
         """What a map shows, (frame, y, x)."""
-        first, *others = (self.fields[name] for name in panel.values)
-        return first - others[0] if others else first
+        return values_of(self.fields, panel)
+
+
+def values_of(fields: Mapping[str, np.ndarray], panel: Panel) -> np.ndarray:
+    """What a map of some fields shows, (frame, y, x)."""
+    first, *others = (fields[name] for name in panel.values)
+    return first - others[0] if others else first
 
 
 def limits_of(view: View) -> Limits:
@@ -101,15 +132,20 @@ def limits_of(view: View) -> Limits:
 
 
 def fitted_limits(view: View) -> Limits:
+    """Ends of the colours that fit the maps of a view."""
+    return limits_that_fit(view.fields, view.panels, view.solid)
+
+
+def limits_that_fit(fields: Mapping[str, np.ndarray], panels: Sequence[Panel], solid: np.ndarray) -> Limits:
     """Ends of the colours that fit a forecast, the same over all frames and all maps of a group.
 
     They span the 2nd to 98th percentile; what is never negative begins at 0; errors, and fields with a sign, are
     symmetric about 0; probabilities run from 0 to 100 %. Solid cells and those without a value do not count.
     """
     found: Limits = {}
-    for group in dict.fromkeys(panel.group for panel in view.panels):
-        panels = [panel for panel in view.panels if panel.group == group]
-        found[group] = _fitted(panels[0].scale, [view.values_of(panel)[:, ~view.solid] for panel in panels])
+    for group in dict.fromkeys(panel.group for panel in panels):
+        members = [panel for panel in panels if panel.group == group]
+        found[group] = _fitted(members[0].scale, [values_of(fields, panel)[:, ~solid] for panel in members])
     return found
 
 

@@ -15,6 +15,8 @@ BLUE, ORANGE, GREEN, GREY, RED = (
 )  # told apart in print and by the colour-blind
 
 
+PINNED = GREEN  # the one member that is marked on all pages
+
 ROOM = 3  # times the largest score of the forecast; a baseline far above does not flatten its curves
 
 

@@ -6,7 +6,7 @@ from statistics import NormalDist
 import numpy as np
 import plotly.graph_objects as go
 
-from app.plots.curves import BLUE, ORANGE, RED, styled
+from app.plots.curves import BLUE, ORANGE, PINNED, RED, styled
 
 PERCENTS = (10, 25, 50, 75, 90)
 
@@ -38,10 +38,11 @@ def fan_chart(
     units: str,
     threshold: np.ndarray | None = None,
     members: np.ndarray | None = None,
+    pinned: int | None = None,
 ) -> go.Figure:
     """Bands 10–90 % and 25–75 %, median and truth, (lead,) each, in `units`; a threshold (lead,) as a dashed line.
 
-    members: (member, lead), as thin lines.
+    members: (member, lead), as thin lines; pinned: the one of them, counted from 0, that is drawn bold.
     """
     figure = go.Figure()
     add_bands(figure, lead, bands)
@@ -65,6 +66,8 @@ def fan_chart(
             line={"color": colour, "width": 2},
             hovertemplate=f"%{{y:.4~g}} {units}",
         )
+    if members is not None and pinned is not None:
+        add_pinned(figure, lead, members, pinned, units=units)
     return styled(figure, time_units=time_units, y_title=units or "dimensionless").update_yaxes(rangemode="normal")
 
 
@@ -86,6 +89,18 @@ def add_members(figure: go.Figure, x: np.ndarray, members: np.ndarray) -> None:
         line={"color": BLUE, "width": 0.6},
         opacity=0.45,
         hoverinfo="skip",
+    )
+
+
+def add_pinned(figure: go.Figure, x: np.ndarray, members: np.ndarray, pinned: int, *, units: str) -> None:
+    """One of the members (member, x), counted from 0, as a bold line of its own."""
+    figure.add_scatter(
+        x=x,
+        y=members[pinned],
+        name=f"member {pinned + 1}",
+        mode="lines",
+        line={"color": PINNED, "width": 2.5},
+        hovertemplate=f"%{{y:.4~g}} {units}",
     )
 
 

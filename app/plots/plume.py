@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.plots.curves import BLUE, GREY, ORANGE, styled
-from app.plots.fan import add_bands, add_members, quantile_bands
+from app.plots.fan import add_bands, add_members, add_pinned, quantile_bands
 
 WARM, COLD = 0.5, -0.5
 """Anomalies of Niño 3.4 beyond which NOAA speaks of El Niño and La Niña conditions, in °C."""
@@ -25,14 +25,19 @@ class Plume:
     observed: np.ndarray
 
 
-def plume_chart(plume: Plume) -> go.Figure:
-    """Members on their 10–90 and 25–75 % bands, median, truth, climatology and the lines of El Niño and La Niña."""
+def plume_chart(plume: Plume, *, pinned: int | None = None) -> go.Figure:
+    """Members on their 10–90 and 25–75 % bands, median, truth, climatology and the lines of El Niño and La Niña.
+
+    pinned: the member, counted from 0, that is drawn bold.
+    """
     figure = go.Figure()
     bands = quantile_bands(plume.members)
     add_bands(figure, plume.dates, bands)
     add_members(figure, plume.dates, plume.members)
     _line(figure, plume.dates, bands.percentiles[2], "median", BLUE)
     _line(figure, plume.observed_dates, plume.observed, "truth", ORANGE)
+    if pinned is not None:
+        add_pinned(figure, plume.dates, plume.members, pinned, units="°C")
     figure = styled(figure, time_units="", y_title="°C")
     for level, name, anchor in ((WARM, "El Niño", "bottom"), (0.0, "", "bottom"), (COLD, "La Niña", "top")):
         figure.add_hline(

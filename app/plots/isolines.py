@@ -1,0 +1,43 @@
+"""Where a field on a grid has one value: points in, polylines out."""
+
+import contourpy
+import numpy as np
+
+
+def isolines(field: np.ndarray, x: np.ndarray, y: np.ndarray, level: float) -> list[np.ndarray]:
+    """The lines on which a field (y, x) has the value `level`: x and y of their points, (point, 2) each.
+
+    Closed ones end where they began. Linear between the cells' centres; they end where the field has no value (NaN).
+
+    Source: marching squares, as contourpy computes them for matplotlib.
+    """
+    if not (np.isfinite(level) and np.isfinite(field).any()):
+        return []
+    known = np.ma.masked_invalid(field)
+    generator = contourpy.contour_generator(x, y, known, corner_mask=True, line_type=contourpy.LineType.Separate)
+    return [np.asarray(line) for line in generator.lines(level)]
+
+
+def middle_value(field: np.ndarray, *, has_sign: bool) -> float:
+    """A value of two digits to begin with: the middle of the range of a field, or half its size where it has a sign.
+
+    The range runs from the 2nd to the 98th percentile; 0 of a field without values.
+    """
+    known = field[np.isfinite(field)]
+    if not known.size:
+        return 0.0
+    if has_sign:
+        found = float(np.percentile(np.abs(known), 98)) / 2
+    else:
+        found = float(np.percentile(known, (2, 98)).mean())
+    return float(f"{found:.2g}")
+
+
+def step_of(field: np.ndarray) -> float:
+    """A twentieth of the range of a field, as 1, 2 or 5 times a power of ten; 0.1 of a field without a range."""
+    known = field[np.isfinite(field)]
+    span = float(np.ptp(known)) / 20 if known.size else 0.0
+    if span <= 0:
+        return 0.1
+    power = 10.0 ** np.floor(np.log10(span))
+    return float(f"{next(factor * power for factor in (5, 2, 1) if factor * power <= span * (1 + 1e-9)):.1g}")
