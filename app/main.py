@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import session
-from app.screens import about, compare, data, forecast, runs, sampler, skill
+from app.screens import about, compare, data, forecast, members, runs, sampler, skill
 
 HERE = Path(__file__).parent
 
@@ -14,6 +14,7 @@ st.html(HERE / "style.css")
 page = st.navigation(
     [
         st.Page(forecast.show, title="Forecast", icon=":material/air:", default=True),
+        st.Page(members.show, title="Members", icon=":material/groups:", url_path="members"),
         st.Page(compare.show, title="Compare", icon=":material/compare:", url_path="compare"),
         st.Page(skill.show, title="Skill", icon=":material/leaderboard:", url_path="skill"),
         st.Page(sampler.show, title="Sampler", icon=":material/footprint:", url_path="sampler"),
