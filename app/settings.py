@@ -63,7 +63,8 @@ def number(
     key, start = _key(dataset, name), _number_in(text, low, high, default)
     shown = min(max(float(held(key, start)), low), high)
     title = f"{label} ({units})" if units else label
-    picked = st.number_input(title, low, high, shown, step, format="%g", key=key, help=help, width=width)
+    ends = float(low), float(high)
+    picked = st.number_input(title, *ends, shown, float(step), format="%g", key=key, help=help, width=width)
     _keep(dataset, name, f"{picked:g}", f"{default:g}")
     return float(picked)
 

@@ -46,7 +46,8 @@ def area_share(happens: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
     Of the cells where it is known; NaN where it is known nowhere.
     """
-    known = np.where(np.isnan(happens), 0.0, weights)
+    counts = weights > 0
+    cells, weight = happens[..., counts], weights[counts].astype(np.float64)
     with np.errstate(invalid="ignore"):
-        share: np.ndarray = np.where(happens == 1, known, 0.0).sum(axis=(-2, -1)) / known.sum(axis=(-2, -1))
+        share: np.ndarray = ((cells == 1) @ weight) / (~np.isnan(cells) @ weight)
     return share

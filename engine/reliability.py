@@ -62,15 +62,15 @@ def tally(happens: np.ndarray, truth: np.ndarray, blocks: np.ndarray | None = No
     members, cells = len(happens), happens.shape[-1]
     block = np.zeros(cells, int) if blocks is None else blocks
     known = np.isfinite(truth) & np.isfinite(happens).all(axis=0)
-    beyond = happens == 1
-    place = (block * (members + 1) + beyond.sum(axis=0))[known]
+    beyond = (happens == 1)[:, known]
+    place = np.broadcast_to(block, truth.shape)[known] * (members + 1) + beyond.sum(axis=0)
     size = (int(block.max(initial=0)) + 1) * (members + 1)
 
-    def counts(which: np.ndarray | None = None) -> np.ndarray:
-        return np.bincount(place if which is None else place[which[known]], minlength=size).reshape(-1, members + 1)
+    def counts(places: np.ndarray) -> np.ndarray:
+        return np.bincount(places, minlength=size).reshape(-1, members + 1)
 
-    member_hits = np.stack([counts(each) for each in beyond], axis=1)
-    return Tally(counts(), counts(truth == 1), member_hits)
+    member_hits = np.stack([counts(place[each]) for each in beyond], axis=1)
+    return Tally(counts(place), counts(place[truth[known] == 1]), member_hits)
 
 
 # -- scores ------------------------------------------------------------------------------------------------
