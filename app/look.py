@@ -151,9 +151,15 @@ GROUPS = (
     "probability",
     "score",
     "rank",
+    "surprise",
     "difference",
+    "range",
     "spread-difference",
     "error-difference",
+    "walk",
+    "noise",
+    "filled",
+    "filled-error",
 )
 """What colours may be about: maps of one group share the ends of their colours."""
 
