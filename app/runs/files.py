@@ -3,20 +3,18 @@
 import csv
 import io
 import json
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 
 from app.exports.names import file_name
 from app.exports.table import FORMULA
 from app.history import Ended, Entry
 from app.runs import words
 from engine.cache import default_cache
-from engine.datasets.netcdf import NETCDF_LOCK
 from engine.errors import Cancelled, DataError
 from engine.forecasting import forecast
+from engine.netcdf_files import netcdf_bytes
 from engine.requests import ResolvedRequest
 
 COLUMNS = (
@@ -46,11 +44,7 @@ def forecast_file(request: ResolvedRequest) -> bytes:
         result = forecast(request, cache=default_cache(), cancelled=lambda: True)  # asked before every network call
     except Cancelled:
         raise DataError("A part of this forecast is no longer stored: open it and run it again.") from None
-    with tempfile.TemporaryDirectory(prefix="coldcast-") as folder:
-        path = Path(folder) / "forecast.nc"
-        with NETCDF_LOCK:
-            result.to_netcdf(path)
-        return path.read_bytes()
+    return netcdf_bytes(result)
 
 
 def request_file(run: Ended) -> bytes:

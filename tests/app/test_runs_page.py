@@ -287,7 +287,7 @@ def mesh(checkpoints: Path, history: History, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(session, "backend", lambda: made)
 
     def store(**asked: Any) -> ResolvedRequest:
-        given = {"model": model, "steps": 140, "members": 2, "init": "0:0"} | asked
+        given: dict[str, Any] = {"model": model, "steps": 140, "members": 2, "init": "0:0"} | asked
         request = made.resolve(ForecastRequest("spring-mesh", **given))
         forecast(request, cache=default_cache())
         history.add(replace(RUN, request=request))
@@ -354,6 +354,7 @@ def test_the_forecast_file_is_the_engine_s_own_result(
     path = tmp_path / "forecast.nc"
     path.write_bytes(files.forecast_file(request))
     with xr.open_dataset(path) as file:
+        assert file.attrs.pop("history").endswith("written by Coldcast")
         xr.testing.assert_identical(file.load().drop_encoding(), forecast(request).drop_encoding())
 
 

@@ -96,7 +96,7 @@ def test_a_run_is_taken_away_and_its_link_opens_it(run_page: Page, visit: Open, 
         own = forecast(asked)
         assert json.loads(file.attrs["request"]) == json.loads(own.attrs["request"])
         xr.testing.assert_allclose(file.load(), own, rtol=1e-4, atol=1e-5)  # members agree to rounding
-    page.keyboard.press("Escape")
+    found.get_by_role("button", name="Close").click()
     expect(found).to_have_count(0, timeout=PATIENCE)
     lines = taken(page, "Export as CSV", page.locator("body"), tmp_path / "runs.csv").read_text("utf-8-sig")
     (mine,) = [line for line in csv.DictReader(lines.splitlines()) if line["seed"] == "71"]
