@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import session
-from app.screens import about, compare, data, forecast, members, runs, sampler, skill
+from app.screens import about, compare, data, forecast, members, probability, runs, sampler, skill, verify
 
 HERE = Path(__file__).parent
 
@@ -15,6 +15,8 @@ page = st.navigation(
     [
         st.Page(forecast.show, title="Forecast", icon=":material/air:", default=True),
         st.Page(members.show, title="Members", icon=":material/groups:", url_path="members"),
+        st.Page(probability.show, title="Probability", icon=":material/percent:", url_path="probability"),
+        st.Page(verify.show, title="Verify", icon=":material/fact_check:", url_path="verify"),
         st.Page(compare.show, title="Compare", icon=":material/compare:", url_path="compare"),
         st.Page(skill.show, title="Skill", icon=":material/leaderboard:", url_path="skill"),
         st.Page(sampler.show, title="Sampler", icon=":material/footprint:", url_path="sampler"),
