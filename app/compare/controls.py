@@ -100,19 +100,26 @@ def say_and_run(first: ResolvedRequest, second: ResolvedRequest, rival: Shown | 
         sentence += " " + cost_sentence(second, cost, estimated_seconds(second, cost.seconds, cost.left), calls)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(sentence, width="stretch")
-        if rival is None:
-            pressed = st.button(
-                "Run B", type="primary", icon=":material/play_arrow:", disabled=busy, help=HELP["run"], key="run-b"
+        with st.container(horizontal=True, width="content", gap="small"):
+            run = rival is None and _run_button(busy)
+            change = st.button(
+                "Swap A and B", icon=":material/swap_horiz:", disabled=busy, help=HELP["swap"], key="swap"
             )
-            if pressed:
-                session.visit().begun.add(f"beside {second}")
-                session.start(second, beside=True)
-                st.rerun()
-        if st.button("Swap A and B", icon=":material/swap_horiz:", disabled=busy, help=HELP["swap"], key="swap"):
-            swap(first, second)
-            st.rerun()
+    if run:
+        session.visit().begun.add(f"beside {second}")
+        session.start(second, beside=True)
+        st.rerun()
+    if change:
+        swap(first, second)
+        st.rerun()
     if rival is None and busy and not session.visit().beside:
         st.caption("Another forecast of yours is running: B can be run when that is done.")
+
+
+def _run_button(busy: bool) -> bool:
+    return st.button(
+        "Run B", type="primary", icon=":material/play_arrow:", disabled=busy, help=HELP["run"], key="run-b"
+    )
 
 
 def estimated_seconds(second: ResolvedRequest, seconds: float | None, left: int) -> float | None:
