@@ -10,7 +10,8 @@ from plotly.subplots import make_subplots
 from app.plots.curves import GREY, Curve, score_chart, with_cursor
 
 SOLID = "#8b949b"
-ROW_HEIGHT = 150  # px of a strip's row on a wide page; narrow ones shrink with the width
+WIDE = 2.5  # width over height from which maps stand one below the other
+PAGE = 960  # px that a strip has on a usual page; on a narrow one its maps are smaller
 
 
 def along_chart(
@@ -30,77 +31,98 @@ def along_chart(
 
 
 @dataclass(frozen=True, eq=False)
-class StripRow:
-    """A row of panels: its title and its panels' fields, (panel, y, x); particles stand at `at`, (panel, 2, y, x)."""
+class Strip:
+    """A process as panels: its title and their fields, (panel, y, x); particles stand at `at`, (panel, 2, y, x)."""
 
     title: str
     fields: np.ndarray
     at: np.ndarray | None = None
 
 
-def strip_chart(
-    rows: Sequence[StripRow],
-    titles: Sequence[str],
-    *,
-    x: np.ndarray,
-    y: np.ndarray,
-    solid: np.ndarray,
-    limits: tuple[float, float],
-    scale: str,
-    units: str,
-) -> go.Figure:
-    """Rows of small maps with one colour bar; scale: the colours, "thermal", "balance" or "amp" of cmocean.
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Where the fields of a strip are: the axes x and y, and the cells without a value of their own, bool (y, x)."""
 
-    x, y: the grid's axes; solid: bool (y, x), left out.
+    x: np.ndarray
+    y: np.ndarray
+    solid: np.ndarray
+
+    @property
+    def aspect(self) -> float:
+        """Width over height."""
+        return float(np.ptp(self.x) / np.ptp(self.y))
+
+
+@dataclass(frozen=True)
+class Colours:
+    """Ends, "thermal", "balance" or "amp" of cmocean, and units."""
+
+    limits: tuple[float, float]
+    scale: str
+    units: str
+
+
+def strip_chart(strips: Sequence[Strip], titles: Sequence[str], grid: Grid, colours: Colours) -> go.Figure:
+    """Processes as panels side by side, at the same moments, which `titles` name, with one colour bar.
+
+    Square maps stand in a row for each process, wide ones in a column.
     """
+    wide = grid.aspect > WIDE
+    heads, sides = ([each.title for each in strips], titles) if wide else (titles, [each.title for each in strips])
     figure = make_subplots(
-        len(rows),
-        len(titles),
-        column_titles=list(titles),
-        horizontal_spacing=0.01,
-        vertical_spacing=0.16 if len(rows) > 1 else 0,
-        shared_xaxes=True,
-        shared_yaxes=True,
+        len(sides),
+        len(heads),
+        column_titles=list(heads),
+        row_titles=list(sides),
+        horizontal_spacing=0.015,
+        vertical_spacing=0.02,
     )
-    for row, each in enumerate(rows, start=1):
-        for column in range(len(titles)):
-            mark = _map(each, column, x, y, solid) if each.at is None else _particles(each, column, solid, units)
-            figure.add_trace(mark, row=row, col=column + 1)
-        top = figure.get_subplot(row, 1).yaxis.domain[1]
-        figure.add_annotation(
-            x=0, y=top, xref="paper", yref="paper", text=each.title, showarrow=False, xanchor="left", yanchor="bottom"
-        )
+    for order, strip in enumerate(strips, start=1):
+        for panel in range(len(titles)):
+            row, column = (panel + 1, order) if wide else (order, panel + 1)
+            marks = _map(strip, panel, grid) if strip.at is None else (_particles(strip, panel, grid, colours),)
+            figure.add_traces(marks, rows=row, cols=column)
+            name = figure.get_subplot(row, column).xaxis.plotly_name.replace("axis", "")
+            figure.update_yaxes(scaleanchor=name, constrain="domain", row=row, col=column)
+    low, high = colours.limits
+    bar = {"title": {"text": colours.units, "side": "right"}, "thickness": 10, "outlinewidth": 0, "x": 1.08}
     figure.update_layout(
-        coloraxis={
-            "colorscale": scale,
-            "cmin": limits[0],
-            "cmax": limits[1],
-            "colorbar": {"title": {"text": units, "side": "right"}, "thickness": 10, "outlinewidth": 0},
-        },
-        height=60 + ROW_HEIGHT * len(rows),
-        margin={"l": 8, "r": 8, "t": 44, "b": 8},
+        coloraxis={"colorscale": colours.scale, "cmin": low, "cmax": high, "colorbar": bar},
+        height=40 + round(PAGE / len(heads) / grid.aspect + 8) * len(sides),
+        margin={"l": 8, "r": 8, "t": 32, "b": 8},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         dragmode=False,
         showlegend=False,
     )
-    figure.update_xaxes(visible=False, fixedrange=True)
-    figure.update_yaxes(visible=False, fixedrange=True)
-    for annotation in figure.layout.annotations[: len(titles)]:
-        annotation.update(y=1.0, yshift=18, font={"size": 11})
+    figure.update_xaxes(constrain="domain", range=_ends(grid.x), visible=False, fixedrange=True)
+    figure.update_yaxes(range=_ends(grid.y), visible=False, fixedrange=True)
+    figure.update_annotations(font={"size": 12})
+    for annotation in figure.layout.annotations[len(heads) :]:
+        annotation.update(textangle=0, xanchor="left")
     return figure
 
 
-def _map(row: StripRow, column: int, x: np.ndarray, y: np.ndarray, solid: np.ndarray) -> go.Heatmap:
-    shown = np.where(solid, np.nan, row.fields[column]).astype(np.float32)
-    return go.Heatmap(
-        x=x, y=y, z=shown, coloraxis="coloraxis", hovertemplate="%{z:.3~g}<extra></extra>", hoverongaps=False
+def _ends(axis: np.ndarray) -> list[float]:
+    """Where a map begins and ends: half a cell beyond the outer centres."""
+    half = (axis[1] - axis[0]) / 2
+    return [float(axis[0] - half), float(axis[-1] + half)]
+
+
+def _map(strip: Strip, panel: int, grid: Grid) -> tuple[go.Heatmap, go.Heatmap]:
+    """A field, and the cells that have none in grey."""
+    shown = np.where(grid.solid, np.nan, strip.fields[panel]).astype(np.float32)
+    grey = np.where(grid.solid, 1, np.nan).astype(np.float32)
+    common = {"x": grid.x, "y": grid.y, "hoverongaps": False}
+    return (
+        go.Heatmap(z=shown, coloraxis="coloraxis", hovertemplate="%{z:.3~g}<extra></extra>", **common),
+        go.Heatmap(z=grey, colorscale=[[0, SOLID], [1, SOLID]], showscale=False, hoverinfo="skip", **common),
     )
 
 
-def _particles(row: StripRow, column: int, solid: np.ndarray, units: str) -> go.Scatter:
-    assert row.at is not None
-    across, up = row.at[column]
-    colours = {"color": row.fields[column][~solid], "coloraxis": "coloraxis", "size": 5}
-    where = {"x": across[~solid], "y": up[~solid]}
-    return go.Scatter(**where, mode="markers", marker=colours, hovertemplate=f"%{{marker.color:.3~g}} {units}")
+def _particles(strip: Strip, panel: int, grid: Grid, colours: Colours) -> go.Scatter:
+    assert strip.at is not None
+    across, up = strip.at[panel]
+    marker = {"color": strip.fields[panel][~grid.solid], "coloraxis": "coloraxis", "size": 6}
+    hover = f"%{{marker.color:.3~g}} {colours.units}<extra></extra>"
+    return go.Scatter(x=across[~grid.solid], y=up[~grid.solid], mode="markers", marker=marker, hovertemplate=hover)

@@ -5,12 +5,12 @@ from collections.abc import Callable
 import streamlit as st
 
 from app import settings
-from app.frame import Stage, on_a_forecast, stage_heading
+from app.frame import Stage, on_a_forecast
 from app.skill.experiments import ablations
 from app.walk.fill import the_fill_in
 from app.walk.forward import the_forward_process
+from app.walk.frames import request_of
 from app.walk.steps import the_walk
-from app.walk.work import request_of
 
 TITLES = {"walk": "The walk", "forward": "Forward process", "fill": "Fill in", "ablations": "Ablations"}
 HELP = (
@@ -23,7 +23,6 @@ HELP = (
 @on_a_forecast()
 def show(stage: Stage) -> None:
     """One part of the page at a time."""
-    stage_heading(stage)
     part = settings.choice(stage.dataset.name, "part", "Look at", TITLES, help=HELP)
     PARTS[part](stage)
 
@@ -34,7 +33,7 @@ def the_ablations(stage: Stage) -> None:
         "Each experiment changes one part of the method at a time and scores forecasts of runs that no model was "
         "trained on. The Skill page sets these beside the scores on test data."
     )
-    ablations(stage.dataset, request_of(stage.summary).model)
+    ablations(stage.dataset, request_of(stage).model)
 
 
 PARTS: dict[str, Callable[[Stage], None]] = {

@@ -8,16 +8,26 @@ import streamlit as st
 
 from app import session, settings
 from app.charts import show_chart
-from app.exports.names import forecast_name
 from app.frame import Stage
 from app.player import Panel
 from app.plots.curves import BLUE, GREEN, GREY, ORANGE, Curve
 from app.plots.walk import along_chart
 from app.summary import Scores
-from app.walk.frames import frames_control, frames_words, has_no_interpolator
-from app.walk.ground import Ground, field_panel, ground_of, show_maps, shown_of, spread_of, spread_panel, units_of
+from app.walk.frames import NO_INTERPOLATOR, frames_control, frames_words, request_of
+from app.walk.ground import (
+    Ground,
+    amount,
+    field_panel,
+    ground_of,
+    score_units,
+    show_maps,
+    shown_of,
+    spread_of,
+    spread_panel,
+    units_of,
+)
 from app.walk.waiting import obtain
-from app.walk.work import FillAsk, Found, request_of
+from app.walk.work import FillAsk, Found
 from engine.fill_in import FillIn
 from engine.forecasting import plan_of
 from engine.variables import Variable
@@ -56,10 +66,10 @@ class Filled:
 
 def the_fill_in(stage: Stage) -> None:
     """This part of the page."""
-    request, name = request_of(stage.summary), stage.dataset.name
+    request, name = request_of(stage), stage.dataset.name
     window = session.backend().window(request)
     if window.method == "dropout":
-        st.info(has_no_interpolator(request.model))
+        st.info(NO_INTERPOLATOR)
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         given = frames_control(stage.dataset, request)
@@ -140,13 +150,13 @@ def fill_maps(stage: Stage, ground: Ground, result: FillIn, filled: Filled, whic
     panels = (
         field_panel(variable, "drawn", "Filled in", who),
         field_panel(variable, "truth", "Truth", "", empty=empty),
-        spread_panel(variable, "spread", "Spread", "drawn"),
+        spread_panel(variable, "spread", "Spread", "drawn", "filled"),
         Panel(
             "error",
             "Error",
             f"{short} − truth",
             ("drawn", "truth"),
-            "error",
+            "filled-error",
             "signed percent" if variable.threshold is not None else "symmetric",
             "balance",
             units_of(variable),
@@ -161,7 +171,7 @@ def fill_maps(stage: Stage, ground: Ground, result: FillIn, filled: Filled, whic
 
 def fill_chart(stage: Stage, filled: Filled) -> None:
     """Scores by lead, and those of the straight line between the frames."""
-    step, time_units, units = stage.dataset.time_step, stage.dataset.time_units, units_of(stage.variable)
+    step, time_units, units = stage.dataset.time_step, stage.dataset.time_units, score_units(stage.variable)
     known = np.isfinite(filled.scores.rmse)
     lead = filled.leads * step
     crps = "fair Brier score" if stage.variable.threshold is not None else "fair CRPS"
@@ -169,7 +179,7 @@ def fill_chart(stage: Stage, filled: Filled) -> None:
         Curve(crps, lead[known], filled.scores.crps[known], BLUE),
         Curve("RMSE", lead[known], filled.scores.rmse[known], ORANGE),
         Curve("spread", lead, filled.scores.spread, GREEN, "dash"),
-        Curve("straight line, RMSE", lead[known], filled.straight.rmse[known], GREY, "dot", is_baseline=True),
+        Curve("straight line", lead[known], filled.straight.rmse[known], GREY, "dot", is_baseline=True),
     )
     figure = along_chart(
         lines,
@@ -179,13 +189,13 @@ def fill_chart(stage: Stage, filled: Filled) -> None:
         time_units=time_units,
         missing="no truth is known between these frames",
     )
-    st.markdown(reading(filled, units))
-    file = forecast_name(stage.dataset, stage.summary, f"{stage.variable.name}_fill-in")
+    st.markdown(reading(filled, stage.variable))
+    file = "_".join((stage.dataset.name, stage.variable.name, "fill-in"))
     title = "**How good the filled-in states are**"
     show_chart(figure, key="sampler/fill-in", name=file, title=title, help=HELP["scores"])
 
 
-def reading(filled: Filled, units: str) -> str:
+def reading(filled: Filled, variable: Variable) -> str:
     """What the scores say, in numbers."""
     inside = np.isfinite(filled.scores.rmse) & (filled.leads > 0) & (filled.leads < filled.leads[-1])
     if not inside.any():
@@ -195,10 +205,11 @@ def reading(filled: Filled, units: str) -> str:
         for values in (filled.scores.rmse, filled.straight.rmse, filled.scores.spread)
     )
     words = (
-        f"Between the frames the mean of the members is off by **{ours:.3g} {units}** (RMSE), a straight line in time "
-        f"by **{line:.3g} {units}**"
+        f"Between the frames the mean of the members is off by {amount(ours, variable)} (RMSE), a straight line in "
+        f"time by {amount(line, variable)}"
     )
     if np.isnan(spread):
         return f"{words}. One member has no spread: draw two or more."
-    judged = "too sure of themselves" if spread < 0.8 * ours else "too unsure" if spread > 1.25 * ours else "reliable"
-    return f"{words}. The members spread by **{spread:.3g} {units}**: they are {judged}."
+    judged = "less than they err, and so are too sure of themselves" if spread < 0.8 * ours else "about as they err"
+    judged = "more than they err, and so are too unsure" if spread > 1.25 * ours else judged
+    return f"{words}. The members spread by {amount(spread, variable)}, {judged}."

@@ -8,15 +8,24 @@ import streamlit as st
 
 from app import session, settings
 from app.charts import show_chart
-from app.exports.names import forecast_name
 from app.frame import Stage
 from app.plots.curves import BLUE, GREY, ORANGE, Curve
-from app.plots.walk import StripRow, along_chart, strip_chart
-from app.walk.frames import frames_control, frames_words, has_no_interpolator
-from app.walk.ground import Ground, field_panel, ground_of, show_maps, shown_of, spread_of, spread_panel, units_of
+from app.plots.walk import Colours, Grid, Strip, along_chart, strip_chart
+from app.walk.frames import NO_INTERPOLATOR, frames_control, frames_words, request_of
+from app.walk.ground import (
+    Ground,
+    field_panel,
+    ground_of,
+    on_maps,
+    score_units,
+    show_maps,
+    shown_of,
+    spread_of,
+    spread_panel,
+    units_of,
+)
 from app.walk.waiting import obtain
-from app.walk.work import ForwardAsk, Found, request_of
-from engine.datasets.base import axes_of
+from app.walk.work import ForwardAsk, Found
 from engine.forecasting import plan_of
 from engine.forward_process import ForwardProcess
 from engine.variables import Variable
@@ -49,10 +58,10 @@ class Forward:
 
 def the_forward_process(stage: Stage) -> None:
     """This part of the page."""
-    request, name = request_of(stage.summary), stage.dataset.name
+    request, name = request_of(stage), stage.dataset.name
     window = session.backend().window(request)
     if window.method == "dropout":
-        st.info(has_no_interpolator(request.model))
+        st.info(NO_INTERPOLATOR)
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         given = frames_control(stage.dataset, request)
@@ -64,11 +73,10 @@ def the_forward_process(stage: Stage) -> None:
         )
     first, second = frames_words(stage.dataset, plan_of(given))
     st.markdown(
-        f"Both rows take apart the same state, that at **{second}**. Above, standard diffusion buries it in "
-        "**Gaussian noise**: what a network must learn to undo has nothing to do with the physics. Below, DYffusion "
-        f"takes it back in time by **interpolation** to the state at **{first}**: every stop is a plausible state, "
-        "and undoing the process *is* forecasting. That is why its sampler needs few steps, and each of them is a lead "
-        "time."
+        f"Two ways to take apart the same state, that at **{second}**. Standard diffusion buries it in **Gaussian "
+        "noise**: what a network must learn to undo has nothing to do with the physics. DYffusion takes it back in "
+        f"time by **interpolation**, to the state at **{first}**: every stop on the way is a plausible state at a lead "
+        "time of its own, and to undo the process *is* to forecast."
     )
     ask = ForwardAsk(given, shares_of(window.horizon), MEMBERS)
     found = obtain([ask])
@@ -77,7 +85,7 @@ def the_forward_process(stage: Stage) -> None:
     result: ForwardProcess = found[0].result
     ground = ground_of(given)
     forward = forward_of(found[0], ground, stage.variable)
-    st.caption(f"{MEMBERS} draws · {ask.calls:,} network calls for the lower row, none for the upper")
+    st.caption(f"{MEMBERS} draws · {ask.calls:,} network calls for the interpolation, none for the noise")
     strip(stage, ground, result, forward, which)
     forward_maps(stage, ground, result, forward, which, str(given.init))
     spread_chart(stage, ground, result, forward)
@@ -106,34 +114,30 @@ def _forward_of(result: ForwardProcess, ground: Ground, variable: Variable) -> F
 def strip(stage: Stage, ground: Ground, result: ForwardProcess, forward: Forward, which: int) -> None:
     """Both processes as rows of panels, at the same relative times."""
     chosen = np.unique(np.round(np.linspace(0, len(result.shares) - 1, IN_STRIP)).astype(int))
-    y, x = (axis.values for axis in axes_of(ground.dataset, ground.run))
+    y, x = ground.axes
     panel = field_panel(stage.variable, "truth", "", "")
     held = session.look_of(stage.dataset.name).limits.get(stage.variable.name, {})
-    rows = []
+    strips = []
     for title, fields, states in (
         ("Gaussian noise", forward.noised, result.noised),
         ("Interpolation", forward.interpolated, result.interpolated),
     ):
         places = ground.positions(states[which][chosen], "at")
         at = np.stack([places["at_x"], places["at_y"]], axis=1) if places else None
-        rows.append(StripRow(title, fields[which][chosen], at))
+        strips.append(Strip(title, on_maps(fields[which][chosen], stage.variable), at))
     figure = strip_chart(
-        rows,
+        strips,
         [f"{100 * result.shares[level]:.0f} %" for level in chosen],
-        x=x,
-        y=y,
-        solid=stage.summary.solid,
-        limits=held.get("field") or limits_of(stage, forward.truth),
-        scale=panel.table,
-        units=units_of(stage.variable),
+        Grid(x, y, ground.solid),
+        Colours(held.get("field") or limits_of(stage, ground, forward.truth), panel.table, units_of(stage.variable)),
     )
     st.markdown("**Two ways to take a state apart** · share of the way gone", help=HELP["figure"])
     st.plotly_chart(figure, key="sampler/strip", config={"displayModeBar": False})
 
 
-def limits_of(stage: Stage, truth: np.ndarray) -> tuple[float, float]:
+def limits_of(stage: Stage, ground: Ground, truth: np.ndarray) -> tuple[float, float]:
     """Ends of the colours that fit the truth."""
-    known = truth[:, ~stage.summary.solid]
+    known = truth[:, ~ground.solid]
     low, high = (float(np.nanpercentile(known, percent)) for percent in (2, 98))
     if stage.variable.threshold is not None:
         return 0.0, 100.0
@@ -156,8 +160,8 @@ def forward_maps(stage: Stage, ground: Ground, result: ForwardProcess, forward: 
     panels = (
         field_panel(variable, "noised", "Gaussian noise", draw),
         field_panel(variable, "interpolated", "Interpolation", draw),
-        spread_panel(variable, "noised-spread", "Spread of the noise", "noised"),
-        spread_panel(variable, "interpolated-spread", "Spread of the interpolation", "interpolated"),
+        spread_panel(variable, "noised-spread", "Spread of the noise", "noised", "noise"),
+        spread_panel(variable, "interpolated-spread", "Spread of the interpolation", "interpolated", "noise"),
         field_panel(variable, "truth", "Truth", "where the interpolation is"),
     )
     notes = [f"{100 * share:.0f} % of the way" for share in result.shares]
@@ -169,12 +173,12 @@ def spread_chart(stage: Stage, ground: Ground, result: ForwardProcess, forward: 
     noised, between = (ground.scores(each, forward.truth) for each in (forward.noised, forward.interpolated))
     share = 100 * result.shares
     lines = (
-        Curve("Gaussian noise, spread", share, noised.spread, ORANGE),
-        Curve("interpolation, spread", share, between.spread, BLUE),
-        Curve("interpolation, RMSE", share, between.rmse, GREY, "dot", is_baseline=True),
+        Curve("Gaussian noise", share, noised.spread, ORANGE),
+        Curve("interpolation", share, between.spread, BLUE),
+        Curve("its RMSE", share, between.rmse, GREY, "dot", is_baseline=True),
     )
-    figure = along_chart(lines, share, x_title="share of the way gone (%)", units=units_of(stage.variable))
+    figure = along_chart(lines, share, x_title="share of the way gone (%)", units=score_units(stage.variable))
     figure.update_yaxes(autorange=True, range=None)
-    file = forecast_name(stage.dataset, stage.summary, f"{stage.variable.name}_forward-process")
+    file = "_".join((stage.dataset.name, stage.variable.name, "forward-process"))
     title = "**How much of it is chance**"
     show_chart(figure, key="sampler/forward", name=file, title=title, help=HELP["spread"])

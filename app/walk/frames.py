@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from app import settings, wording
+from app import session, settings, wording
+from app.frame import Stage
 from app.walk.work import from_frame
 from engine.datasets import Dataset
 from engine.datasets.calendar import Calendar
@@ -14,6 +15,11 @@ HELP = (
     "The first of the two frames of the run. The second lies one window later, for that is the stretch that the "
     "interpolator was trained to bridge."
 )
+
+
+def request_of(stage: Stage) -> ResolvedRequest:
+    """What the controls ask for; the last that could be used."""
+    return stage.request or session.request_of(stage.dataset.name)
 
 
 def frames_control(dataset: Dataset, request: ResolvedRequest) -> ResolvedRequest | None:
@@ -29,6 +35,8 @@ def frames_control(dataset: Dataset, request: ResolvedRequest) -> ResolvedReques
             "another initial condition."
         )
         return None
+    if dataset.calendar is not None and dataset.calendar.unit == "M":
+        return from_frame(request, _month(dataset, dataset.calendar, plan, last))
     first = settings.number(
         dataset.name,
         "from",
@@ -43,6 +51,17 @@ def frames_control(dataset: Dataset, request: ResolvedRequest) -> ResolvedReques
     return from_frame(request, int(first))
 
 
+def _month(dataset: Dataset, calendar: Calendar, plan: Plan, last: int) -> int:
+    """Pick the month of the first frame, by its date: frames shift as a record grows, dates do not."""
+    times = [float(time) for time in plan.run.times[: last + 1]]
+    options = {calendar.label(time): wording.date_title(calendar, time) for time in times}
+    first = calendar.label(times[min(plan.frame, last)])
+    picked = settings.choice(
+        dataset.name, "from", "First frame", options, help=HELP, default=first, shape="list", width=180
+    )
+    return [*options].index(picked)
+
+
 def frames_words(dataset: Dataset, plan: Plan) -> tuple[str, str]:
     """The two frames as times."""
     frames = (plan.frame, plan.frame + plan.schedule.horizon)
@@ -54,9 +73,7 @@ def _moment(dataset: Dataset, calendar: Calendar | None, time: float) -> str:
     return f"{time:.2f} {dataset.time_units}" if calendar is None else wording.date_title(calendar, time)
 
 
-def has_no_interpolator(model: str) -> str:
-    """What to say of a model that has none."""
-    return (
-        f"The model {wording.model_title(model)} has no interpolator, and this part of the page is about that: choose "
-        "a DYffusion model in the line above and press Run."
-    )
+NO_INTERPOLATOR = (
+    "This model has no interpolator, and this part of the page is about that: choose a DYffusion model in the line "
+    "above."
+)

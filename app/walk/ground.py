@@ -5,15 +5,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app import wording
+from app import session, wording
 from app.frame import Stage
-from app.player import Panel, View, player
+from app.place import Place, coordinates_of, middle, place_at, span
+from app.player import Panel, View, fitted_limits, player
 from app.player.view import NO_TRUTH, Scale
-from app.summary import Scores, score
-from app.views import answers_of, base_view, with_panels
+from app.summary import Scores, score, solid_channel
+from app.views import answers_of, fitted_moments, springs, with_panels
 from app.wording import pretty_units
+from engine.coastlines import coastlines
 from engine.datasets import Dataset, Run
 from engine.datasets.background import Background
+from engine.datasets.base import axes_of
 from engine.forecasting import plan_of
 from engine.loading import load_pair
 from engine.requests import ResolvedRequest
@@ -37,9 +40,8 @@ class Ground:
         return found
 
     def fields(self, states: np.ndarray, leads: np.ndarray, variable: Variable) -> np.ndarray:
-        """A variable of states (…, lead, channel, y, x) as the maps show it, (…, lead, y, x); a chance in percent."""
-        found = variable_of(states, self.times(leads), variable, self.dataset, self.run, self.background)
-        return 100 * found if variable.threshold is not None else found
+        """A variable of states (…, lead, channel, y, x), (…, lead, y, x)."""
+        return variable_of(states, self.times(leads), variable, self.dataset, self.run, self.background)
 
     def truth(self, leads: np.ndarray) -> np.ndarray:
         """The run at leads in data steps, (lead, channel, y, x), NaN where it is not known."""
@@ -49,6 +51,30 @@ class Ground:
         """Scores by lead over the cells that count, of (member, lead, y, x) and (lead, y, x)."""
         counted = self.dataset.scored(self.run)
         return score(members[..., counted], truth[..., counted])
+
+    @property
+    def axes(self) -> tuple[np.ndarray, np.ndarray]:
+        """The grid: y, then x."""
+        y, x = axes_of(self.dataset, self.run)
+        return y.values, x.values
+
+    @property
+    def solid(self) -> np.ndarray:
+        """Obstacles, land or held particles, bool (y, x)."""
+        index = self.dataset.static_channels.index(solid_channel(self.dataset))
+        found: np.ndarray = self.run.static[index] > 0
+        return found
+
+    @property
+    def start(self) -> str:
+        """The run and the moment of it, in words."""
+        name, moment = self.run.name, self.moment(float(self.run.times[self.frame]))
+        return f"{wording.run_title(name)} at {moment}" if self.dataset.calendar is None else f"from {moment}"
+
+    def moment(self, time: float) -> str:
+        """A time of the run in words."""
+        calendar = self.dataset.calendar
+        return f"{time:.2f} {self.dataset.time_units}" if calendar is None else wording.date_title(calendar, time)
 
     def positions(self, states: np.ndarray, name: str) -> dict[str, np.ndarray]:
         """Where particles stand in states (lead, channel, y, x), as the fields of a map; empty for fields on a grid."""
@@ -70,6 +96,21 @@ def units_of(variable: Variable) -> str:
     return "%" if variable.threshold is not None else pretty_units(variable.units)
 
 
+def on_maps(fields: np.ndarray, variable: Variable) -> np.ndarray:
+    """What maps show of a variable: whether something happens in percent, everything else as it is."""
+    return 100 * fields if variable.threshold is not None else fields
+
+
+def score_units(variable: Variable) -> str:
+    """The units of a variable's scores and spread; none of whether something happens, 0 or 1."""
+    return "" if variable.threshold is not None else units_of(variable)
+
+
+def amount(value: float, variable: Variable) -> str:
+    """A score or a spread with its units, in bold."""
+    return f"**{f'{value:.3g} {score_units(variable)}'.strip()}**"
+
+
 def field_panel(variable: Variable, name: str, title: str, note: str, *, empty: str = NO_TRUTH) -> Panel:
     """A map of the variable itself, in the colours that all its maps share."""
     units, where = units_of(variable), (f"{name}_x", f"{name}_y")
@@ -80,13 +121,11 @@ def field_panel(variable: Variable, name: str, title: str, note: str, *, empty: 
     return Panel(name, title, note, (name,), "field", scale, table, units, empty=empty, positions=where)
 
 
-def spread_panel(variable: Variable, name: str, title: str, at: str) -> Panel:
-    """A map of the members' standard deviation; particles stand where the map `at` has them."""
+def spread_panel(variable: Variable, name: str, title: str, at: str, group: str) -> Panel:
+    """A map of the members' standard deviation, in colours of its own group; particles stand as on the map `at`."""
     empty, where = "a spread needs two members", (f"{at}_x", f"{at}_y")
     note, units = "standard deviation", units_of(variable)
-    return Panel(
-        name, title, note, (name,), "spread", "positive", "amp", units, empty=empty, positions=where, grows=True
-    )
+    return Panel(name, title, note, (name,), group, "positive", "amp", units, empty=empty, positions=where, grows=True)
 
 
 def spread_of(members: np.ndarray) -> np.ndarray:
@@ -120,24 +159,50 @@ def show_maps(
     """
     leads, notes = frames
     dataset, times = stage.dataset, ground.times(leads)
-    calendar = dataset.calendar
+    fields = {name: on_maps(values, stage.variable) for name, values in fields.items()}
     labels = [
-        (
-            f"{wording.duration(dataset, round(float(lead), 6))}, {note}",
-            f"{time:.2f} {dataset.time_units}" if calendar is None else calendar.label(float(time)),
-        )
+        (f"{wording.duration(dataset, round(float(lead), 6))}, {note}", ground.moment(float(time)))
         for lead, time, note in zip(leads, times, notes, strict=True)
     ]
-    view: View = replace(
-        base_view(dataset, stage.shown, stage.variable),
+    y, x = ground.axes
+    grid = dataset.name != "spring-mesh"
+    view = View(
+        dataset=dataset.name,
+        kind="grid" if grid else "particles",
         forecast=of,
+        variable=stage.variable.name,
+        title=stage.variable.title,
         leads=leads * dataset.time_step,
         valid=times,
+        time_units=dataset.time_units,
+        x=x,
+        y=y,
+        length_units=pretty_units(dataset.axes[1].units),
+        solid=ground.solid,
+        springs=None if grid else springs(len(y), len(x)),
+        place=place_of(ground),
         labels=labels,
-        fields={},
-        coarse=False,
+        coastlines=None if dataset.calendar is None else coastlines(span(x), span(y)),
         blends=stage.variable.threshold is None,
-        begin=("", ""),
+        waits=not session.saw_maps(),
     )
-    view = replace(with_panels(view, fields, panels), dataset=f"{dataset.name}-{part}")
-    player(view, answers_of(stage.summary, stage.variable), key=f"{dataset.name}/sampler/{part}")
+    fitted = fitted_limits(replace(view, fields=fields, panels=panels))
+    known = fitted_moments(dataset, stage.summary, stage.variable)  # what all pages begin with
+    fitted |= {group: ends for group, ends in known.items() if group in fitted}
+    view = replace(with_panels(view, fields, panels, fitted=fitted), dataset=f"{dataset.name}-{part}")
+
+    def look_at(place: Place) -> None:
+        session.change_look(dataset.name, at=coordinates_of(place, x, y))
+
+    answers = replace(answers_of(stage.summary, stage.variable), place=look_at)
+    player(view, answers, key=f"{dataset.name}/sampler/{part}")
+
+
+def place_of(ground: Ground) -> Place:
+    """The place that is marked on the maps of all pages, on this grid; near the middle where that has none."""
+    at, (y, x) = session.look_of(ground.dataset.name).at, ground.axes
+    counted = ground.dataset.scored(ground.run)
+    if not at:
+        return middle(counted)
+    found = place_at(at, x, y, turn=None if ground.dataset.calendar is None else 360.0)
+    return found if found.part(counted).any() else middle(counted)

@@ -10,15 +10,25 @@ import streamlit as st
 
 from app import sampler, session, settings, wording
 from app.charts import show_chart
-from app.exports.names import forecast_name
 from app.frame import Stage
 from app.player import Panel
 from app.plots.curves import BLUE, GREEN, ORANGE, Curve
 from app.plots.walk import along_chart
 from app.summary import Scores
-from app.walk.ground import Ground, field_panel, ground_of, show_maps, shown_of, spread_of, spread_panel, units_of
+from app.walk.frames import request_of
+from app.walk.ground import (
+    Ground,
+    amount,
+    field_panel,
+    ground_of,
+    score_units,
+    show_maps,
+    shown_of,
+    spread_of,
+    spread_panel,
+)
 from app.walk.waiting import obtain
-from app.walk.work import Found, WalkAsk, request_of
+from app.walk.work import Found, WalkAsk
 from engine.forecasting import plan_of
 from engine.requests import ResolvedRequest
 from engine.sampling import SOLVERS
@@ -84,12 +94,12 @@ class Walk:
 
 def the_walk(stage: Stage) -> None:
     """This part of the page."""
-    request = request_of(stage.summary)
+    request = request_of(stage)
     window = session.backend().window(request)
     if window.method == "dropout":
         st.info(
-            f"The model {wording.model_title(request.model)} has no interpolator: one network call leads to each lead "
-            "time, so there is no walk to watch. Choose a DYffusion model in the line above and press Run."
+            "This model has no interpolator: one network call leads to each lead time, so there is no walk to watch. "
+            "Choose a DYffusion model in the line above."
         )
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -110,15 +120,16 @@ def the_walk(stage: Stage) -> None:
     traces = {name: each.result for name, each in zip(solvers, found, strict=True)}
     calls = " · ".join(f"{name} {trace.calls}" for name, trace in traces.items())
     st.caption(
-        f"{schedule_words(schedule, request)} · {sampler.noise_words(request.noise)} · {len(members)} "
+        f"{ground.start} · {schedule_words(schedule, request)} · {sampler.noise_words(request.noise)} · {len(members)} "
         f"member{'s' if len(members) > 1 else ''} · network calls per member: {calls}, and "
         f"{len(schedule) - 1} to refine"
     )
+    of = f"{request}/{number}"
     if compared:
-        solver_maps(stage, ground, walks, traces, which)
+        solver_maps(stage, ground, walks, traces, which, of)
         solver_charts(stage, walks)
     else:
-        walk_maps(stage, ground, walks[request.solver], traces[request.solver], which)
+        walk_maps(stage, ground, walks[request.solver], traces[request.solver], which, of)
         walk_charts(stage, walks[request.solver], len(members), request.noise)
 
 
@@ -255,7 +266,7 @@ def places_of(ground: Ground, trace: Trace, which: int | None, prefix: str = "")
     return ground.positions(states, f"{prefix}state") | ground.positions(estimates, f"{prefix}estimate")
 
 
-def walk_maps(stage: Stage, ground: Ground, walk: Walk, trace: Trace, which: int | None) -> None:
+def walk_maps(stage: Stage, ground: Ground, walk: Walk, trace: Trace, which: int | None, of: str) -> None:
     """State, estimate, what they should be, and how far the members are apart in both."""
     who = "mean of the members" if which is None else f"member {trace.members[which] + 1}"
     fields = {
@@ -275,17 +286,17 @@ def walk_maps(stage: Stage, ground: Ground, walk: Walk, trace: Trace, which: int
         field_panel(variable, "estimate", "Estimate of the end, x̂ₕ", who, empty=NOT_BEGUN),
         field_panel(variable, "truth", "Truth", "at this lead"),
         field_panel(variable, "truth-end", "Truth", "at the end of the window"),
-        spread_panel(variable, "spread", "Spread of the states", "state"),
+        spread_panel(variable, "spread", "Spread of the states", "state", "walk"),
         replace(
-            spread_panel(variable, "spread-end", "Spread of the estimates", "estimate"),
+            spread_panel(variable, "spread-end", "Spread of the estimates", "estimate", "walk"),
             empty=NOT_BEGUN if len(trace.members) > 1 else "a spread needs two members",
         ),
     )
-    show_maps(stage, ground, "walk", frames_of(walk), fields, panels, of=f"{stage.summary.request}/{trace.window}")
+    show_maps(stage, ground, "walk", frames_of(walk), fields, panels, of=f"{of}/walk")
 
 
 def solver_maps(
-    stage: Stage, ground: Ground, walks: Mapping[str, Walk], traces: Mapping[str, Trace], which: int | None
+    stage: Stage, ground: Ground, walks: Mapping[str, Walk], traces: Mapping[str, Trace], which: int | None, of: str
 ) -> None:
     """State and estimate of every solver, one below the other."""
     fields: dict[str, np.ndarray] = {}
@@ -301,8 +312,7 @@ def solver_maps(
             field_panel(stage.variable, f"{name}-state", f"{title}: state", who),
             field_panel(stage.variable, f"{name}-estimate", f"{title}: estimate x̂ₕ", who, empty=NOT_BEGUN),
         ]
-    of = f"{stage.summary.request}/{trace.window}/solvers"
-    show_maps(stage, ground, "solvers", frames_of(first), fields, tuple(panels), of=of)
+    show_maps(stage, ground, "solvers", frames_of(first), fields, tuple(panels), of=f"{of}/solvers")
 
 
 def walk_charts(stage: Stage, walk: Walk, members: int, noise: str) -> None:
@@ -310,7 +320,7 @@ def walk_charts(stage: Stage, walk: Walk, members: int, noise: str) -> None:
     after = walk.of_refined.spread
     lines = (
         along(stage, walk, "states", walk.of_states.spread, BLUE),
-        along(stage, walk, "after refinement", after, GREEN, "dash"),
+        along(stage, walk, "refined", after, GREEN, "dash"),
         along(stage, walk, "estimates x̂ₕ", walk.of_estimates.spread, ORANGE, "dot"),
     )
     st.markdown(spread_words(stage, walk, members, noise))
@@ -319,11 +329,11 @@ def walk_charts(stage: Stage, walk: Walk, members: int, noise: str) -> None:
         chart(
             stage, walk, lines, "**Spread along the walk**", HELP["spread"], "walk-spread", "a spread needs two members"
         )
-    crps = "fair Brier score" if stage.variable.threshold is not None else "fair CRPS"
+    crps = "Brier score" if stage.variable.threshold is not None else "fair CRPS"
     lines = (
         along(stage, walk, "states, RMSE", walk.of_states.rmse, BLUE),
-        along(stage, walk, "estimates x̂ₕ, RMSE", walk.of_estimates.rmse, ORANGE),
-        along(stage, walk, f"estimates x̂ₕ, {crps}", walk.of_estimates.crps, ORANGE, "dash"),
+        along(stage, walk, "x̂ₕ, RMSE", walk.of_estimates.rmse, ORANGE),
+        along(stage, walk, f"x̂ₕ, {crps}", walk.of_estimates.crps, ORANGE, "dash"),
     )
     with right:
         chart(stage, walk, lines, "**Error along the walk**", HELP["error"], "walk-error", "no truth is known here")
@@ -338,6 +348,11 @@ def solver_charts(stage: Stage, walks: Mapping[str, Walk]) -> None:
             for name, walk in walks.items()
         )
         for get in (lambda scores: scores.spread, lambda scores: scores.rmse)
+    )
+    st.markdown(
+        "Cold and Heun steps add what the interpolator sees change to the state, so draws of noise that are not shared "
+        "add up along the way. A naive step replaces the state by a new draw between the start and the last estimate. "
+        "The right spread is as large as the error beside it."
     )
     left, right = st.columns(2, gap="medium")
     with left:
@@ -361,11 +376,11 @@ def chart(stage: Stage, walk: Walk, lines: tuple[Curve, ...], title: str, help: 
         lines,
         walk.leads * step,
         x_title=f"lead time ({units})",
-        units=units_of(stage.variable),
+        units=score_units(stage.variable),
         time_units=units,
         missing=missing,
     )
-    file = forecast_name(stage.dataset, stage.summary, f"{stage.variable.name}_{name}")
+    file = "_".join((stage.dataset.name, stage.variable.name, name))
     show_chart(figure, key=f"sampler/{name}", name=file, title=title, help=help)
 
 
@@ -380,10 +395,9 @@ def spread_words(stage: Stage, walk: Walk, members: int, noise: str) -> str:
     )
     if math.isnan(walked):
         return "This schedule leaps to the end in one step: there is nothing between the ends for the steps to spread."
-    units = units_of(stage.variable)
     why = WHY_SPREAD.get(noise, "every step adds draws of the interpolator's noise")
     change = "collapses it to" if refined < 0.8 * walked else "leaves" if refined < 1.25 * walked else "widens it to"
     return (
-        f"Inside the window the states spread by **{walked:.3g} {units}**: {why}. Refinement, which draws all states "
-        f"anew from the last estimate alone, {change} **{refined:.3g} {units}**."
+        f"Inside the window the states spread by {amount(walked, stage.variable)}: {why}. Refinement, which draws all "
+        f"states anew from the last estimate alone, {change} {amount(refined, stage.variable)}."
     )

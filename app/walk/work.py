@@ -1,13 +1,11 @@
 """What the page about the sampler asks of the engine: small runs off the script thread, each kept for all visitors."""
 
-import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Hashable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
-from app.summary import Summary
 from engine.cache import default_cache
 from engine.errors import RequestError
 from engine.fill_in import FillIn, fill_in
@@ -122,12 +120,6 @@ def _counted(steps: Generator[int, None, T], leads: int, members: int) -> Genera
             found: T = finished.value
             return found
         yield Progress(0, members, 0, 1, done * members, leads * members)
-
-
-def request_of(summary: Summary) -> ResolvedRequest:
-    """The request whose forecast is shown."""
-    said = json.loads(summary.request)
-    return ResolvedRequest(**{**said, "output_leads": tuple(said["output_leads"])})
 
 
 def from_frame(request: ResolvedRequest, frame: int) -> ResolvedRequest:
