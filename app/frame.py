@@ -144,7 +144,7 @@ def stage_heading(stage: Stage) -> None:
     if session.look_of(stage.dataset.name).member is None:
         heading(stage.shown, stage.request)
         return
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
         with st.container(width="content"):
             heading(stage.shown, stage.request)
         pinned_badge(stage.dataset, stage.summary)

@@ -132,6 +132,7 @@ def member_panel(variable: Variable, member: int, *, note: str = "", pinned: boo
         values=(name,),
         positions=(f"{name}_x", f"{name}_y"),
         traced="",
+        is_event=variable.threshold is not None,
         pinned=pinned,
     )
 

@@ -213,7 +213,7 @@ def strands_of(summary: Summary, pinned: int | None) -> tuple[Strand, ...]:
         Strand(
             member_title(member).lower(),
             "members" if member != pinned else member_title(member).lower(),
-            *((PINNED, 2.5, 1.0) if member == pinned else (BLUE, 0.8, 0.5)),
+            *((PINNED, 2.5, 1.0) if member == pinned else (BLUE, 0.9, 0.6)),
             positions=(f"{panel_of(member)}_x", f"{panel_of(member)}_y"),
         )
         for member in range(summary.members)

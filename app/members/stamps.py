@@ -29,7 +29,7 @@ def stamps_view(stage: Stage, controls: DeltaGenerator) -> View:
     maps, share = summary.maps(variable), 1 if variable.threshold is None else 100
     fields = {"mean": share * maps.mean, "truth": share * maps.truth}
     mean, truth = (replace(panel, traced="", note="") for panel in field_panels(variable))
-    panels = [truth, mean]
+    panels = [replace(truth, is_event=variable.threshold is not None), mean]
     for member in shown:
         fields |= member_fields(summary, variable, member)
         panels.append(member_panel(variable, member, note=ranking.notes[member], pinned=member == pinned))

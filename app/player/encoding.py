@@ -161,6 +161,7 @@ def _panel(view: View, panel: Panel, scales: Mapping[str, Mapping[str, float]], 
         "grows": panel.grows,
         "swipe": panel.swipe,
         "pinned": panel.pinned,
+        "isEvent": panel.is_event,
         "strands": [asdict(strand) for strand in panel.strands],
     }
 

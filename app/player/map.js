@@ -385,7 +385,9 @@ class FieldMap {
   valueOfCell(cell, moment) {
     const { view } = this.player;
     if (view.kind === "grid" && view.arrays.solid[cell]) return view.solidName;
-    return this.withUnits(this.shower(moment)(cell));
+    const value = this.shower(moment)(cell);
+    if (this.isEvent && !Number.isNaN(value)) return value > 50 ? "yes" : "no";
+    return this.withUnits(value);
   }
 
   valueOfPlace(moment) {

@@ -47,7 +47,8 @@ class Panel:
     is empty, where it is. positions: the fields of x and y of particles. traced: the prefix of the velocities whose
     particles' paths may be drawn. grows: whether a particle is drawn the larger, the larger its value. swipe: the
     fields that are shown right of a divider that a person drags. pinned: whether it is pinned, None where it cannot be.
-    strands: what is drawn as lines instead, the last on top: those of the view, or paths of particles.
+    is_event: whether its 0 and 100 % say that something happens or not. strands: what is drawn as lines instead, the
+    last on top: those of the view, or paths of particles.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Panel:
     grows: bool = False
     swipe: tuple[str, ...] = ()
     pinned: bool | None = None
+    is_event: bool = False
     strands: tuple[Strand, ...] = ()
 
 
