@@ -4,7 +4,7 @@ import streamlit as st
 
 from app.frame import Stage, on_a_forecast, stage_heading
 from app.plain_text import plain
-from app.verify.card import score_card
+from app.verify.card import card_command, score_card
 from app.verify.charts import charts, physics
 from app.verify.maps import score_maps, show_surprises
 from app.verify.numbers import command_of, physics_of, verified
@@ -15,6 +15,8 @@ from engine.errors import RequestError
 def show(stage: Stage) -> None:
     """The page, top to bottom."""
     stage_heading(stage)
+    if stage.shown.origin == "example":
+        st.caption(EXAMPLE)
     if stage.summary.members < 2:
         st.info("One member has an error, but no spread, no fair CRPS and no ranks: ask for two or more.")
     try:
@@ -26,6 +28,16 @@ def show(stage: Stage) -> None:
         show_surprises(stage, found)
         charts(stage, found)
     physics(stage, physics_of(stage))
-    score_card(stage)
+    scoring = score_card(stage)
     with st.expander("The same numbers on the command line"):
-        st.code(command_of(stage), language="bash", wrap_lines=True)
+        st.caption("Everything on this page about this one forecast:")
+        st.code(command_of(stage), language=None, wrap_lines=True)
+        if scoring is not None:
+            st.caption("The score card over initial conditions:")
+            st.code(card_command(stage, scoring), language=None, wrap_lines=True)
+
+
+EXAMPLE = (
+    "The stored example keeps its members in steps of 0.02 °C, so its scores differ from those of the forecast itself "
+    "behind the third digit: press **Run** for these."
+)

@@ -24,11 +24,12 @@ from engine.evaluation import by_unit, resampling, skill
 from engine.jobs import Job
 
 NOW = "verify-scoring"  # in the session's state: the job that goes on, and what it scores
+REFUSED = "verify-refused"  # and why none could be started
 SECONDS_BETWEEN_LOOKS = 0.5
 
 
-def score_card(stage: Stage) -> None:
-    """Pick how many initial conditions, start, follow, and read the table."""
+def score_card(stage: Stage) -> Scoring | None:
+    """Pick how many initial conditions, start, follow, and read the table; returns what is asked for, if it can be."""
     dataset = stage.dataset
     st.markdown("### Score card over initial conditions", help=CARD_HELP)
     run = run_of(stage.summary).name
@@ -40,7 +41,7 @@ def score_card(stage: Stage) -> None:
             "There are not two initial conditions of the test split with a truth to the end of this horizon: ask for a "
             "shorter one."
         )
-        return
+        return None
     picked = settings.choice(
         dataset.name,
         "conditions",
@@ -53,6 +54,8 @@ def score_card(stage: Stage) -> None:
     )
     scoring = Scoring(request, choices[picked], stage.variable.name)
     scored = session.backend().scored.get(scoring)
+    if REFUSED in st.session_state:
+        st.error(plain(st.session_state.pop(REFUSED)))
     now = job_now()
     if now is not None:
         st.fragment(follow, run_every=SECONDS_BETWEEN_LOOKS)()
@@ -60,18 +63,28 @@ def score_card(stage: Stage) -> None:
         begin(scoring)
     if scored is not None:
         table(stage, scoring, scored)
+    return scoring
 
 
 def begin(scoring: Scoring) -> None:
     """The button that starts it, with what it takes."""
-    if st.button("Score them", icon=":material/fact_check:", help=BUTTON_HELP, key="verify-score"):
-        try:
-            st.session_state[NOW] = session.backend().score(scoring, session.visit().owner), scoring
-        except EngineError as error:
-            st.error(plain(str(error)))
-            return
-        st.rerun(scope="fragment")
+    st.button(
+        "Score them",
+        icon=":material/fact_check:",
+        help=BUTTON_HELP,
+        key="verify-score",
+        on_click=start,
+        args=(scoring,),
+    )
     st.caption(cost_words(scoring))
+
+
+def start(scoring: Scoring) -> None:
+    """Queue a scoring. A callback: the script has not begun."""
+    try:
+        st.session_state[NOW] = session.backend().score(scoring, session.visit().owner), scoring
+    except EngineError as error:
+        st.session_state[REFUSED] = str(error)
 
 
 def cost_words(scoring: Scoring) -> str:
@@ -133,15 +146,17 @@ def table(stage: Stage, scoring: Scoring, scores: xr.Dataset) -> None:
     """The scores over all leads with their intervals, beside those of the baselines."""
     st.caption(scope_words(stage, scoring, scores))
     st.table(score_table(stage, scores), border="horizontal", hide_index=True)
+
+
+def card_command(stage: Stage, scoring: Scoring) -> str:
+    """The line that computes the same score card without the page."""
     said = asdict(scoring.request)
     numbers = ",".join(str(number) for number in range(len(scoring.conditions.runs)))
     runs = f" --runs {numbers}" if stage.dataset.calendar is None else ""
-    st.code(
+    return (
         f"python -m engine evaluate --dataset {said['dataset']}{runs} "
         f"--starts {','.join(map(str, scoring.conditions.starts))} --variable {scoring.variable} "
-        f"{sampler_arguments(said)}",
-        language="bash",
-        wrap_lines=True,
+        f"{sampler_arguments(said)} --out scores.nc"
     )
 
 
