@@ -111,6 +111,7 @@ def server_control() -> str:
         key="download/server",
         format_func=lambda name: SERVER_TITLES.get(name, name),
         help="Both hold the same data; where one is down, the other may not be.",
+        width=360,
     )
 
 

@@ -62,3 +62,15 @@ def keep_in_link(**values: str) -> None:
     query = {name: value for name, value in values.items() if value}
     if st.query_params.to_dict() != query:
         st.query_params.from_dict(query)
+
+
+def tabs_in_link(name: str, titles: Sequence[str]) -> Sequence[Any]:
+    """Tabs, the open one in the link under `name`; the page then shows nothing else in its link."""
+    key = f"tabs/{name}"
+    if key not in st.session_state:  # tabs with another beginning would be others
+        asked = st.query_params.get(name)
+        st.session_state[f"{key}/first"] = asked if asked in titles else titles[0]
+    tabs = st.tabs(list(titles), default=st.session_state[f"{key}/first"], key=key, on_change="rerun")
+    shown = next((title for title, tab in zip(titles, tabs, strict=True) if tab.open), titles[0])
+    keep_in_link(**{name: "" if shown == titles[0] else shown})
+    return tabs

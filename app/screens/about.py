@@ -9,11 +9,10 @@ from app.about.sources import sources
 from app.about.words import METHOD
 from app.notes import guarded
 from app.screens import skill
-from app.widgets import keep_in_link
+from app.widgets import tabs_in_link
 from engine.member_windows import NUMERICS_VERSION
 from engine.version import version
 
-KEY = "about-section"
 SECTIONS = ("What this is", "Models", "Data and licences", "Software", "This machine")
 
 
@@ -26,7 +25,7 @@ def show() -> None:
         help="The numerics version is raised whenever a change alters the numbers of a forecast; forecasts that were "
         "stored by another one are computed anew.",
     )
-    tabs = what, cards, data, packages, here = st.tabs(SECTIONS, default=first(), key=KEY, on_change="rerun")
+    what, cards, data, packages, here = tabs_in_link("section", SECTIONS)
     if what.open:
         with what:
             st.markdown(METHOD)
@@ -46,14 +45,3 @@ def show() -> None:
     if here.open:
         with here:
             machine()
-    shown = next((name for name, tab in zip(SECTIONS, tabs, strict=True) if tab.open), SECTIONS[0])
-    keep_in_link(section="" if shown == SECTIONS[0] else shown)
-
-
-def first() -> str:
-    """The section that the page began with, by its link; tabs with another beginning would be others."""
-    if KEY not in st.session_state:
-        asked = st.query_params.get("section")
-        st.session_state[f"{KEY}/first"] = asked if asked in SECTIONS else SECTIONS[0]
-    name: str = st.session_state[f"{KEY}/first"]
-    return name

@@ -15,6 +15,7 @@ from app.plain_text import plain
 from app.plots.preview import Preview, preview_map
 from app.screens import forecast
 from app.summary import places, solid_channel
+from app.widgets import tabs_in_link
 from app.wording import degree_ticks, latitude_title, longitude_title, pretty_units
 from engine.checkpoint import list_checkpoints
 from engine.coastlines import coastlines
@@ -23,7 +24,7 @@ from engine.datasets.base import axes_of
 from engine.datasets.oisst_fetch import DEFAULT_YEARS, parse_years
 from engine.datasets.regions import TASMAN, Box
 from engine.errors import EngineError
-from engine.own.fields import OwnField
+from engine.own.fields import LEAST_SHARE, OwnField
 from engine.own.store import keep_own
 from engine.requests import ForecastRequest
 from engine.variables import variables_of
@@ -43,7 +44,8 @@ COMMANDS = (
 @guarded
 def show() -> None:
     """The page."""
-    bring, fetch = st.tabs(["Bring your own field", "Downloads"])
+    st.markdown("# Data")
+    bring, fetch = tabs_in_link("section", ("Bring your own field", "Downloads"))
     with bring:
         bring_your_own()
         list_kept()
@@ -101,8 +103,22 @@ def bring_your_own() -> None:
             source = source_control()
         if source is not None:
             examine(source, dataset, model)
+        else:
+            st.caption(needs(dataset))
     except EngineError as error:
         st.error(plain(str(error)))
+
+
+def needs(dataset: Dataset) -> str:
+    """What a file must have to start a forecast."""
+    names = [f"{each.long_name} ({pretty_units(each.units) or 'no units'})" for each in dataset.channels]
+    y, x = dataset.axes
+    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return (
+        f"**What the file needs:** {listed}, on any grid that covers at least {LEAST_SHARE:.0%} of the cells within "
+        f"{extent(dataset, y.values, x.values)}. Other units of the same kind are converted, names and order of axes "
+        "are found out, and whatever stays unclear is asked here."
+    )
 
 
 def dataset_control() -> Dataset:

@@ -88,6 +88,10 @@ def test_the_first_visit_asks_for_a_file_and_shows_no_error(open_data: Open) -> 
     assert not page.error
     assert "Forecast from here" not in labels(page)
     assert page.file_uploader(key="own/upload").label == "A netCDF file of at most 200 MB"
+    assert (
+        "**What the file needs:** sea surface temperature (°C), on any grid that covers at least 50% of the cells "
+        "within 25°S to 25°N, 120°E to 70°W." in said(page)
+    )
 
 
 def test_a_clear_file_is_shown_with_its_date_and_what_was_done(open_data: Open, tmp_path: Path) -> None:
