@@ -220,7 +220,7 @@ def _range(named: tuple[str, str], name: str, x: np.ndarray, y: np.ndarray) -> l
 def _members(x: np.ndarray, y: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """The curves of a line that runs along the same axis several times, with a gap after each; none of another."""
     starts = [0, *(index for index in range(1, len(x)) if x[index] < x[index - 1])]
-    if len(starts) < 2:
+    if len(starts) < 2 and not _ends_in_a_gap(x, y):
         return []
     parts = [slice(start, end) for start, end in zip(starts, [*starts[1:], len(x)], strict=True)]
     curves = [_without_gap(x[part], y[part]) for part in parts]
@@ -228,8 +228,11 @@ def _members(x: np.ndarray, y: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]
 
 
 def _without_gap(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    has_gap = len(x) > 1 and x[-1] == x[-2] and not np.isfinite(y[-1])
-    return (x[:-1], y[:-1]) if has_gap else (x, y)
+    return (x[:-1], y[:-1]) if _ends_in_a_gap(x, y) else (x, y)
+
+
+def _ends_in_a_gap(x: np.ndarray, y: np.ndarray) -> bool:
+    return len(x) > 1 and bool(x[-1] == x[-2]) and y.dtype.kind == "f" and not np.isfinite(y[-1])
 
 
 def _notes(trace: Any, points: int) -> Sequence[str]:
