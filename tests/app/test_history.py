@@ -312,9 +312,8 @@ def ended(backend: Backend, request: ResolvedRequest, *, cancel: bool = False) -
     return job_now.status
 
 
-def asked(engine: FakeEngine, **changes: object) -> ResolvedRequest:
-    resolved = engine.resolve(ForecastRequest("spring-mesh", steps=4, members=10, init="0:3"))
-    return replace(resolved, **changes)  # type: ignore[arg-type]
+def asked(engine: FakeEngine) -> ResolvedRequest:
+    return engine.resolve(ForecastRequest("spring-mesh", steps=4, members=10, init="0:3"))
 
 
 def test_a_run_that_ends_is_written_down_with_what_it_took_and_how_good_it_was(own_history: History) -> None:
