@@ -9,6 +9,8 @@ class Divider {
     this.node.setAttribute("aria-label", "Divider between the two forecasts");
     this.node.setAttribute("aria-valuemin", 0);
     this.node.setAttribute("aria-valuemax", 100);
+    // a title such as "A | B" names both sides
+    for (const [side, name] of map.title.split(" | ").entries()) element("span", side ? "side after" : "side", this.node, name);
     this.node.addEventListener("pointerdown", (event) => this.grab(event));
     this.node.addEventListener("pointermove", (event) => this.node.hasPointerCapture(event.pointerId) && this.drag(event));
     this.node.addEventListener("pointerup", (event) => event.stopPropagation());
