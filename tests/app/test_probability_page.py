@@ -22,6 +22,7 @@ from app.probability.work import latest, outlook, quantiles, verified
 from app.summary import Summary
 from engine.baseline_values import percentile_fields
 from engine.datasets import get_dataset
+from engine.errors import DataError
 from engine.reliability import brier, diagram, roc, tally
 from engine.scores import crps
 from engine.variables import Threshold, exceedance, variable_named, variables_of
@@ -392,3 +393,21 @@ def test_the_lead_time_of_the_maps_can_be_verified_alone(open_probability: Open)
     assert not page.exception
     assert "at the lead time 0.47 s" in captions(page)
     assert "90 cases" in captions(page)
+
+
+def test_without_a_baseline_the_page_says_so_and_a_value_still_works(
+    open_probability: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object) -> np.ndarray:
+        raise DataError("There are no training years on the grid of 'own-1': give a value.")
+
+    for name in ("percentile_fields", "chance_fields"):
+        monkeypatch.setattr(f"app.probability.event.{name}", none)
+    page = open_probability(**(MESH | {"seed": "5"}))
+    assert not page.exception
+    assert any("no training years" in warning.value for warning in page.warning)
+    assert not maps(page)
+    widget(page, "button_group", "/by").set_value("value").run()
+    assert not page.warning
+    assert len(maps(page)) == 1
+    assert "Skill against climatology" not in scores_of(page)
