@@ -70,7 +70,7 @@ class Visit:
 def visit() -> Visit:
     """This visitor; at first, what the link says."""
     if "visit" not in st.session_state:
-        _begin("")
+        _begin(st.session_state.get("page", ""))
     found: Visit = st.session_state["visit"]
     return found
 
@@ -97,9 +97,9 @@ def follow_link(here: Visit) -> None:
 
 def enter(page: str) -> None:
     """A page begins to be drawn; its name is that in the link's path, empty for the first."""
-    if "visit" not in st.session_state:
-        _begin(page)
-    visit().page = page
+    st.session_state["page"] = page  # for a visit that begins later: pages about no forecast need none
+    if "visit" in st.session_state:
+        visit().page = page
 
 
 def settings_of(dataset: str) -> dict[str, str]:
