@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from app.plots.curves import BLUE, GREEN, GREY, ORANGE, Curve, score_chart, styled
 
 SHADE = 0.18
+FEW_RANKS = 12  # up to which each has a number on the axis
 FLOOR = 1e-12  # times the largest: below lies the rounding of the fields
 
 
@@ -134,9 +135,12 @@ def rank_chart(frequency: np.ndarray, low: float, high: float) -> go.Figure:
     figure.add_hline(y=100 / len(frequency), line={"color": GREEN, "dash": "dot", "width": 1.5})
     figure = styled(figure, time_units="", y_title="cells (%)")
     figure.update_layout(hovermode="closest", bargap=0)
+    dtick = 1 if len(frequency) <= FEW_RANKS else None
     top = max(float(frequency.max()), high if np.isfinite(high) else 0.0)
     figure.update_yaxes(range=[0, 108 * top])
-    return figure.update_xaxes(title="rank of the truth among the members", range=list(ends), rangemode="normal")
+    return figure.update_xaxes(
+        title="rank of the truth among the members", range=list(ends), rangemode="normal", dtick=dtick
+    )
 
 
 def spectrum_chart(

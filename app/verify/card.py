@@ -95,7 +95,8 @@ def cost_words(scoring: Scoring) -> str:
         return "All of these forecasts are stored: scoring them takes a moment."
     seconds = backend.pace(request) * calls
     time = f"{seconds:,.0f} s" if seconds < 120 else f"{seconds / 60:,.0f} min"
-    return f"{scoring.conditions.count} forecasts of {request.members} members: {calls:,} network calls ≈ {time}"
+    members = f"{request.members} member{'' if request.members == 1 else 's'}"
+    return f"{scoring.conditions.count} forecasts of {members}: {calls:,} network calls ≈ {time}"
 
 
 def job_now() -> Job | None:

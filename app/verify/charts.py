@@ -34,7 +34,8 @@ NEEDS_TWO = "this needs two members"
 def charts(stage: Stage, found: xr.Dataset) -> None:
     """Scores by lead, ranks and spectra side by side."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        score, pool = score_control(stage), pool_control(stage)
+        score = score_control(stage)
+        pool = pool_control(stage) if stage.variable.threshold is None else "all"
     by_lead, histogram, scales = st.columns(3, gap="medium")
     with by_lead:
         scores_by_lead(stage, found, score)
@@ -81,7 +82,10 @@ def _score_chart(stage: Stage, found: xr.Dataset, picked: str) -> go.Figure:
     if picked == "surprising":
         chart = share_chart(lead, found["surprising"].values, found.attrs["surprising_expected"], time_units=time_units)
         return with_cursor(chart, [0, *lead])
-    lines: tuple[Scored, ...] = (_scored(found, picked, *LINES[picked]),)
+    name, colour = LINES[picked]
+    if picked == "crps" and stage.variable.threshold is not None:
+        name = "Brier score"
+    lines: tuple[Scored, ...] = (_scored(found, picked, name, colour),)
     baselines: tuple[Curve, ...] = ()
     if picked == "rmse":
         lines = (*lines, _scored(found, "spread", "spread", GREEN, "dash"))

@@ -8,81 +8,60 @@ import xarray as xr
 
 from app import session, wording
 from app.frame import Stage
-from app.player import Panel, player
-from app.player.view import AT_TRUTH, NO_TRUTH
+from app.player import Panel, View, player
+from app.player.view import AT_TRUTH, NO_TRUTH, Scale
 from app.views import answers_of, base_view, with_panels
 from app.wording import pretty_units
 
 
-def score_maps(stage: Stage, found: xr.Dataset) -> None:
-    """The maps, in the player that all pages share."""
+def score_maps(stage: Stage, found: xr.Dataset) -> View:
+    """The maps, in the player that all pages share; returns what it shows."""
     view = replace(base_view(stage.dataset, stage.shown, stage.variable), tells_lead=True, blends=False)
-    panels = panels_of(stage, found)
-    fields = {panel.name: with_start(found[f"{panel.name}_map"].values) for panel in panels if panel.name != "truth"}
+    fields = {name: with_start(found[f"{name}_map"].values) for name in MAPS}
     fields["truth"] = stage.summary.maps(stage.variable).truth
+    if stage.variable.threshold is not None:
+        fields |= {name: 100 * fields[name] for name in ("error", "spread", "truth")}
+    panels = panels_of(stage, several=found.attrs["members"] > 1)
     view = with_panels(view, fields, panels)
     player(view, answers_of(stage.summary, stage.variable), key=f"{stage.dataset.name}/verify")
+    return view
 
 
-def panels_of(stage: Stage, found: xr.Dataset) -> tuple[Panel, ...]:
-    """CRPS, error and spread; of what is more than a yes or no also the truth's place among the members."""
+def panels_of(stage: Stage, *, several: bool) -> tuple[Panel, ...]:
+    """CRPS, error and spread, the truth's place among the members, and the truth; of a yes or no its Brier score.
+
+    several: whether there are two members.
+    """
+    no_crps = NO_TRUTH if several else "a fair CRPS needs two members"
+    no_spread = NO_TRUTH if several else "a spread needs two members"
+    if stage.variable.threshold is not None:
+        return (
+            Panel("crps", "Brier score", "fair", ("crps",), "score", "between", "amp", empty=no_crps),
+            Panel("error", "Error", "probability − truth", ("error",), "error", "signed percent", "balance", "%"),
+            Panel(
+                "spread", "Spread", "standard deviation", ("spread",), "spread", "percent", "amp", "%", empty=no_spread
+            ),
+            Panel("truth", "Truth", "where it happened", ("truth",), "field", "percent", "amp", "%"),
+        )
     units = pretty_units(stage.variable.units)
-    is_chance = stage.variable.threshold is not None
-    several = found.attrs["members"] > 1
-    maps = (
-        Panel(
-            "crps",
-            "Brier score" if is_chance else "CRPS",
-            "fair",
-            ("crps",),
-            "score",
-            "between" if is_chance else "positive",
-            "amp",
-            units,
-            empty=NO_TRUTH if several else "a fair CRPS needs two members",
-        ),
+    scale: Scale = "symmetric" if stage.variable.scale == "balance" else "between"
+    table = "balance" if scale == "symmetric" else "thermal"
+    where = "truth above (+1) or below (−1) all members"
+    return (
+        Panel("crps", "CRPS", "fair", ("crps",), "score", "positive", "amp", units, empty=no_crps),
         Panel("error", "Error", "mean − truth", ("error",), "error", "symmetric", "balance", units),
         Panel(
-            "spread",
-            "Spread",
-            "standard deviation",
-            ("spread",),
-            "spread",
-            "positive",
-            "amp",
-            units,
-            empty=NO_TRUTH if several else "a spread needs two members",
+            "spread", "Spread", "standard deviation", ("spread",), "spread", "positive", "amp", units, empty=no_spread
         ),
-    )
-    if is_chance:
-        return maps
-    diverging = stage.variable.scale == "balance"
-    return (
-        *maps,
         Panel(
             "percentile", "Percentile of truth", "in the ensemble", ("percentile",), "rank", "percent", "balance", "%"
         ),
-        Panel(
-            "surprise",
-            "Surprising cells",
-            "truth above (+1) or below (−1) all members",
-            ("surprise",),
-            "surprise",
-            "symmetric",
-            "balance",
-        ),
-        Panel(
-            "truth",
-            "Truth",
-            "",
-            ("truth",),
-            "field",
-            "symmetric" if diverging else "between",
-            "balance" if diverging else "thermal",
-            units,
-            positions=AT_TRUTH,
-        ),
+        Panel("surprise", "Surprising cells", where, ("surprise",), "surprise", "symmetric", "balance"),
+        Panel("truth", "Truth", "", ("truth",), "field", scale, table, units, positions=AT_TRUTH),
     )
+
+
+MAPS = ("crps", "error", "spread", "percentile", "surprise")
 
 
 def with_start(maps: np.ndarray) -> np.ndarray:
