@@ -20,22 +20,27 @@ class Distances:
 def distances_of(summary: Summary, variable: Variable) -> Distances:
     """How far every member is from the truth and from the ensemble mean, over the cells that count, by their area."""
     assert summary.ensemble is not None
-    maps, weights = summary.maps(variable), np.where(summary.counted, summary.areas, 0.0)
+    maps, counted = summary.maps(variable), summary.counted
+    cells = np.flatnonzero(counted)
+    weights = np.broadcast_to(summary.areas, counted.shape)[counted]
+    others = [fields[1:, counted] for fields in (maps.truth, maps.mean)]
     found: list[list[np.ndarray]] = [[], []]
     for member in range(summary.members):
         values = summary.ensemble.member(variable, member)
-        for into, other in zip(found, (maps.truth, maps.mean), strict=True):
-            into.append(mean_square(values - other[1:], weights))
+        values = np.take(values.reshape(len(values), -1), cells, axis=1)
+        for into, other in zip(found, others, strict=True):
+            into.append(mean_square(values - other, weights))
     return Distances(*(np.stack(each) for each in found))
 
 
 def mean_square(differences: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The weighted mean of squares: (lead, y, x) and (y, x) to (lead,); NaN where no cell that counts has a value."""
-    counted = weights > 0
-    squares, shares = differences[:, counted].astype(np.float64) ** 2, weights[counted]
-    known = np.isfinite(squares)
-    with np.errstate(invalid="ignore"):
-        found: np.ndarray = (np.where(known, squares, 0.0) @ shares) / (known @ shares)
+    """The weighted mean of squares: (lead, cell) and (cell,) to (lead,); NaN where no cell has a value."""
+    squares = differences**2
+    found: np.ndarray = squares @ weights.astype(squares.dtype) / weights.sum()
+    for lead in np.flatnonzero(np.isnan(found)):  # some of its cells have no value
+        known = np.isfinite(squares[lead])
+        if known.any():
+            found[lead] = squares[lead, known] @ weights[known] / weights[known].sum()
     return found
 
 

@@ -1,7 +1,7 @@
 """A view as the block of bytes that the player's script reads (app/player/field.js)."""
 
 import json
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -39,30 +39,26 @@ def encode(view: View) -> bytes:
 
 def _coast_blocks(view: View, lines: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
     """Points of all lines one after the other, uint16 shares of the map's width and height, and where each starts."""
-    return {"coast": _shares(view, lines), "coastStarts": _starts(lines)}
+    starts = np.cumsum([0, *(len(line) for line in lines)])
+    points = np.concatenate([*lines, np.zeros((0, 2))])
+    return {"coast": _shares(view, points), "coastStarts": starts.astype("<u4")}
 
 
 def _line_blocks(view: View, lines: Lines) -> dict[str, np.ndarray]:
     """Points of the lines of all frames as those of coastlines, whose strand each is, and each frame's first line."""
-    owned = [each for frame in lines.frames for each in frame]
-    points = [line for _, line in owned]
     return {
-        "lines": _shares(view, points),
-        "lineStarts": _starts(points),
-        "lineStrands": np.array([strand for strand, _ in owned], "<u2"),
-        "frameLines": _starts(lines.frames),
+        "lines": _shares(view, lines.points),
+        "lineStarts": lines.offsets.astype("<u4"),
+        "lineStrands": lines.strands.astype("<u2"),
+        "frameLines": lines.frames.astype("<u4"),
     }
 
 
-def _shares(view: View, lines: Sequence[np.ndarray]) -> np.ndarray:
+def _shares(view: View, points: np.ndarray) -> np.ndarray:
     (west, east), (south, north) = _edges(view)
-    points = np.concatenate([*lines, np.zeros((0, 2))])
-    shares = (points - [west, south]) / [east - west, north - south]
-    return np.round(np.clip(shares, 0, 1) * WHOLE).astype("<u2")
-
-
-def _starts(parts: Sequence[Sized]) -> np.ndarray:
-    return np.cumsum([0, *(len(part) for part in parts)]).astype("<u4")
+    shares = points - np.array([west, south], points.dtype)
+    shares *= (WHOLE / np.array([east - west, north - south])).astype(points.dtype)
+    return np.clip(np.rint(shares, out=shares), 0, WHOLE, out=shares).astype("<u2")
 
 
 def pack(header: Mapping[str, Any], blocks: Mapping[str, np.ndarray]) -> bytes:
@@ -162,7 +158,7 @@ def _panel(view: View, panel: Panel, scales: Mapping[str, Mapping[str, float]], 
         "swipe": panel.swipe,
         "pinned": panel.pinned,
         "isEvent": panel.is_event,
-        "strands": [asdict(strand) for strand in panel.strands],
+        "strands": [{**asdict(strand), "isTop": strand.is_top} for strand in panel.strands],
     }
 
 

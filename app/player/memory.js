@@ -1,7 +1,12 @@
 // What the maps show that Python need not know: the moment, the part of the map, which maps, speed. It outlives new
 // data and other pages, and stands behind the # of the link; the server never sees it.
 
-const memory = (window.coldcastPlayer ??= { datasets: {}, link: new URLSearchParams(location.hash.slice(1)) });
+// Streamlit may have written the link anew, without our part, before this script was loaded: what was opened is known.
+const opened = performance.getEntriesByType("navigation")[0]?.name ?? location.href;
+const memory = (window.coldcastPlayer ??= {
+  datasets: {},
+  link: new URLSearchParams((location.hash || new URL(opened).hash).slice(1)),
+});
 
 // What is remembered of a data set; the link speaks for the first data set that is shown, a scene for itself.
 function recall(view) {

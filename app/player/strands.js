@@ -57,8 +57,11 @@ class StrandMap extends FieldMap {
   drawGrid({ frame }) {
     const { frameLines, lineStrands } = this.player.view.arrays;
     this.drawImage(this.solidImage, false);
-    for (let line = frameLines[frame]; line < frameLines[frame + 1]; line++) {
-      this.drawLine(this.pointsOf(line), this.strands[lineStrands[line]]);
+    for (const isTop of [false, true]) {
+      for (let line = frameLines[frame]; line < frameLines[frame + 1]; line++) {
+        const strand = this.strands[lineStrands[line]];
+        if (strand.isTop === isTop) this.drawLine(this.pointsOf(line), strand);
+      }
     }
   }
 
@@ -104,9 +107,10 @@ class StrandMap extends FieldMap {
   drawParticles(moment) {
     const { cell } = this.player.place;
     this.drawSprings(this.places(moment));
-    for (const strand of this.strands) this.drawDots(this.placesOf(strand, moment), strand);
+    const strands = [...this.strands].sort((one, other) => one.isTop - other.isTop);
+    for (const strand of strands) this.drawDots(this.placesOf(strand, moment), strand);
     if (cell === undefined) return; // a box has no path
-    for (const strand of this.strands) this.drawLine(this.pathOf(strand, cell, moment.frame), strand);
+    for (const strand of strands) this.drawLine(this.pathOf(strand, cell, moment.frame), strand);
   }
 
   // The springs of the mean, as a ground to see the others against.

@@ -21,7 +21,7 @@ class Strand:
     """Whose lines they are on a map of many: of a member, the mean or the truth.
 
     name: said under the pointer; legend: what its kind is called; colour: as CSS, empty for that of the text; width in
-    pixels; opacity 0 to 1. positions: of particles, the fields of x and y.
+    pixels; opacity 0 to 1; is_top: whether it lies over all others. positions: of particles, the fields of x and y.
     """
 
     name: str
@@ -29,14 +29,23 @@ class Strand:
     colour: str
     width: float
     opacity: float = 1.0
+    is_top: bool = False
     positions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Lines:
-    """Lines over time in the units of the axes: of every frame the number of a strand and its points (point, 2)."""
+    """Lines over time: x and y of all points in the units of the axes, (point, 2); which points each line has, which
+    strand it is, and which lines each frame has.
 
-    frames: Sequence[Sequence[tuple[int, np.ndarray]]]
+    offsets: (line + 1,), line i has the points from offset i to the one before offset i + 1; frames: (frame + 1,), in
+    the same way of lines; strands: (line,).
+    """
+
+    points: np.ndarray
+    offsets: np.ndarray
+    strands: np.ndarray
+    frames: np.ndarray
 
 
 @dataclass(frozen=True)

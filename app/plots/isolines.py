@@ -1,21 +1,30 @@
 """Where a field on a grid has one value: points in, polylines out."""
 
+from typing import Any
+
 import contourpy
 import numpy as np
 
 
-def isolines(field: np.ndarray, x: np.ndarray, y: np.ndarray, level: float) -> list[np.ndarray]:
-    """The lines on which a field (y, x) has the value `level`: x and y of their points, (point, 2) each.
+def isolines(field: np.ndarray, x: np.ndarray, y: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """The lines on which a field (y, x) has the value `level`: x and y of all their points, (point, 2), and offsets.
 
-    Closed ones end where they began. Linear between the cells' centres; they end where the field has no value (NaN).
+    Line i has the points from offset i to the one before offset i + 1. Closed ones end where they began. Linear between
+    the cells' centres; they end where the field has no value (NaN).
 
     Source: marching squares, as contourpy computes them for matplotlib.
     """
-    if not (np.isfinite(level) and np.isfinite(field).any()):
-        return []
-    known = np.ma.masked_invalid(field)
-    generator = contourpy.contour_generator(x, y, known, corner_mask=True, line_type=contourpy.LineType.Separate)
-    return [np.asarray(line) for line in generator.lines(level)]
+    hidden = ~np.isfinite(field)
+    if not np.isfinite(level) or hidden.all():
+        return NO_POINTS, NO_LINES
+    known = np.ma.array(field, mask=hidden) if hidden.any() else field
+    found: Any = contourpy.contour_generator(x, y, known, corner_mask=True, line_type=FLAT).lines(level)
+    (points,), (offsets,) = found
+    return (NO_POINTS, NO_LINES) if points is None else (points.astype(np.float32), offsets.astype(np.int64))
+
+
+FLAT = contourpy.LineType.ChunkCombinedOffset
+NO_POINTS, NO_LINES = np.zeros((0, 2), np.float32), np.zeros(1, np.int64)
 
 
 def middle_value(field: np.ndarray, *, has_sign: bool) -> float:

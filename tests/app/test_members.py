@@ -1,5 +1,6 @@
 """Members in order, their isolines and what a pinned one changes, against brute force and closed forms."""
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from app.backend import Backend
 from app.members.ranking import distances_of, ends, mean_square, over_leads, rising
 from app.members.sorting import extremes_words, ranking_of
-from app.members.spaghetti import Spaghetti, all_isolines, farther, nowhere_words, spaghetti_of, strands_of
+from app.members.spaghetti import all_isolines, farther, joined_lines, nowhere_words, spaghetti_of, strands_of
 from app.place import Place, cell_place
 from app.player import Lines, Panel
 from app.player.encoding import WHOLE, encode
@@ -77,14 +78,12 @@ def test_distances_are_those_of_two_loops_over_the_cells(name: str, other: str, 
 
 
 def test_cells_near_the_pole_count_by_their_area() -> None:
-    differences = np.array([[[1.0, 1.0], [3.0, 3.0]]])
-    weights = np.cos(np.deg2rad([0.0, 60.0]))[:, None] * np.ones((2, 2))
-    assert mean_square(differences, weights) == pytest.approx([(1 * 1 + 0.5 * 9) / 1.5])
+    weights = np.cos(np.deg2rad([0.0, 0.0, 60.0, 60.0]))
+    assert mean_square(np.array([[1.0, 1.0, 3.0, 3.0]]), weights) == pytest.approx([(1 * 1 + 0.5 * 9) / 1.5])
 
 
 def test_a_cell_without_a_value_does_not_count_and_none_at_all_gives_none() -> None:
-    differences = np.array([[[2.0, np.nan]], [[np.nan, np.nan]]])
-    found = mean_square(differences, np.ones((1, 2)))
+    found = mean_square(np.array([[2.0, np.nan], [np.nan, np.nan]]), np.ones(2))
     assert found[0] == 4.0 and np.isnan(found[1])
 
 
@@ -160,18 +159,29 @@ def test_one_member_has_no_extremes() -> None:
 # -- isolines ----------------------------------------------------------------------------------------------
 
 
+def split(points: np.ndarray, offsets: np.ndarray) -> list[np.ndarray]:
+    """The lines one by one."""
+    return [points[first:last] for first, last in itertools.pairwise(offsets)]
+
+
+def of_frame(lines: Lines, frame: int) -> list[tuple[int, np.ndarray]]:
+    """The lines of a frame with their strands."""
+    found = split(lines.points, lines.offsets)
+    return [(int(lines.strands[line]), found[line]) for line in range(lines.frames[frame], lines.frames[frame + 1])]
+
+
 def test_the_isoline_of_a_cone_is_a_circle() -> None:
     x, y = np.linspace(-2, 2, 81), np.linspace(-1.5, 1.5, 61)
-    (line,) = isolines(np.hypot(*np.meshgrid(x, y)), x, y, 1.0)
+    (line,) = split(*isolines(np.hypot(*np.meshgrid(x, y)), x, y, 1.0))
     assert np.hypot(*line.T) == pytest.approx(1.0, abs=0.05**2)  # linear between cells: second order in their size
-    np.testing.assert_array_equal(line[0], line[-1])
+    np.testing.assert_allclose(line[0], line[-1])
     turns = np.unwrap(np.arctan2(line[:, 1], line[:, 0]))
     assert abs(turns[-1] - turns[0]) == pytest.approx(2 * np.pi)
 
 
 def test_an_isoline_of_a_plane_is_straight_and_exact() -> None:
     x, y = np.array([0.0, 1.0, 2.0, 3.0]), np.array([0.0, 2.0, 4.0])
-    (line,) = isolines(np.add.outer(3 * y, 2 * x), x, y, 7.0)
+    (line,) = split(*isolines(np.add.outer(3 * y, 2 * x), x, y, 7.0))
     assert 2 * line[:, 0] + 3 * line[:, 1] == pytest.approx(7.0)
 
 
@@ -179,15 +189,15 @@ def test_an_isoline_ends_where_the_field_has_no_value() -> None:
     x, y = np.arange(6.0), np.arange(5.0)
     field = np.add.outer(0 * y, x)
     field[2, :] = np.nan
-    lines = isolines(field, x, y, 2.5)
+    lines = split(*isolines(field, x, y, 2.5))
     assert sorted((line[:, 1].min(), line[:, 1].max()) for line in lines) == [(0.0, 1.0), (3.0, 4.0)]
 
 
 @pytest.mark.parametrize("level", [-1.0, 99.0, np.nan])
 def test_a_value_beyond_the_field_has_no_isoline(level: float) -> None:
     x, y = np.arange(4.0), np.arange(3.0)
-    assert isolines(np.add.outer(y, x), x, y, level) == []
-    assert isolines(np.full((3, 4), np.nan), x, y, 1.0) == []
+    assert split(*isolines(np.add.outer(y, x), x, y, level)) == []
+    assert split(*isolines(np.full((3, 4), np.nan), x, y, 1.0)) == []
 
 
 def test_the_first_value_is_the_middle_or_half_the_size() -> None:
@@ -208,9 +218,9 @@ def test_a_press_changes_the_value_by_a_round_number(span: float, step: float) -
 def test_every_line_lies_where_its_member_has_the_value(flow: Summary) -> None:
     level = 0.4
     found = all_isolines(flow, SPEED, level)
-    assert {strand for frame in found.frames for strand, _ in frame} == set(range(7))  # five, the mean and the truth
+    assert set(found.lines.strands) == set(range(7))  # five, the mean and the truth
     values = flow.member(SPEED, 2)[3]
-    ours = np.concatenate([line for strand, line in found.frames[3] if strand == 2])
+    ours = np.concatenate([line for strand, line in of_frame(found.lines, 3) if strand == 2])
     for px, py in ours[::25]:
         column = min(int((px - flow.x[0]) / (flow.x[1] - flow.x[0]) + 1e-6), len(flow.x) - 2)
         row = min(int((py - flow.y[0]) / (flow.y[1] - flow.y[0]) + 1e-6), len(flow.y) - 2)
@@ -230,10 +240,9 @@ def test_a_value_that_occurs_nowhere_is_said_with_those_that_do(flow: Summary) -
 def test_the_edge_of_an_event_runs_where_the_temperature_is_the_threshold(sea: Summary) -> None:
     event = with_threshold(sea, 28.0)
     edges, sst = all_isolines(sea, event, 0.0), all_isolines(sea, variable_named("sst-monthly", "sst"), 28.0)
-    for one, other in zip(edges.frames, sst.frames, strict=True):
-        assert [strand for strand, _ in one] == [strand for strand, _ in other]
-        for (_, line), (_, same) in zip(one, other, strict=True):
-            np.testing.assert_allclose(line, same, atol=1e-3)
+    for name in ("offsets", "strands", "frames"):
+        np.testing.assert_array_equal(getattr(edges.lines, name), getattr(sst.lines, name))
+    np.testing.assert_allclose(edges.lines.points, sst.lines.points, atol=1e-3)
 
 
 def test_isolines_are_found_once_for_a_value(flow: Summary) -> None:
@@ -242,14 +251,11 @@ def test_isolines_are_found_once_for_a_value(flow: Summary) -> None:
     assert spaghetti_of(flow, SPEED, 0.5) is not first
 
 
-def test_the_pinned_member_is_drawn_bold_and_last(flow: Summary) -> None:
-    lines = [(strand, np.zeros((2, 2))) for strand in (0, 1, 1, 2)]
-    found = Spaghetti((tuple(lines),), 0.0, 1.0)
-    assert [strand for strand, _ in found.with_on_top(1).frames[0]] == [0, 2, 1, 1]
-    assert [strand for strand, _ in found.with_on_top(None).frames[0]] == [0, 1, 1, 2]
+def test_the_pinned_member_is_drawn_bold_and_on_top(flow: Summary) -> None:
     strands = strands_of(flow, 1)
     assert [strand.name for strand in strands] == [*(f"member {number}" for number in range(1, 6)), "mean", "truth"]
     assert strands[1].legend == "member 2" and strands[1].width > strands[0].width
+    assert [strand.is_top for strand in strands] == [False, True, *[False] * 5]
     assert {strand.legend for strand in strands} == {"members", "member 2", "mean", "truth"}
 
 
@@ -261,10 +267,12 @@ def test_departures_are_enlarged_and_the_mean_stays() -> None:
 
 def test_lines_come_back_in_their_frames_and_strands() -> None:
     one, other = np.array([[0.0, 0.0], [1.5, 2.0]]), np.array([[0.5, 1.0], [1.0, 1.0], [1.0, 0.5]])
-    lines = Lines([[(2, one)], [], [(0, other), (1, one)]])
+    none = np.zeros((0, 2)), np.array([0])
+    first, second = (one, np.array([0, 2])), (np.concatenate([other, one]), np.array([0, 3, 5]))
+    lines = joined_lines([none, first, none, none, second, none], 2)
     header, arrays = decode(encode(view(lines=lines)))
     np.testing.assert_array_equal(arrays["frameLines"], [0, 1, 1, 3])
-    np.testing.assert_array_equal(arrays["lineStrands"], [2, 0, 1])
+    np.testing.assert_array_equal(arrays["lineStrands"], [1, 0, 0])
     np.testing.assert_array_equal(arrays["lineStarts"], [0, 2, 5, 7])
     (west, east), (south, north) = header["x"], header["y"]
     back = arrays["lines"].reshape(-1, 2) / WHOLE * [east - west, north - south] + [west, south]
