@@ -3,6 +3,7 @@
 import json
 from functools import partial
 
+import streamlit as st
 import xarray as xr
 
 from app.frame import Stage
@@ -32,7 +33,12 @@ def case_of(summary: Summary) -> Case:
 def verified(stage: Stage) -> xr.Dataset:
     """The verification of the variable that is looked at. Raises RequestError where there is no truth."""
     summary, variable = stage.summary, stage.variable
-    return summary.once("verified", variable.name, make=lambda: verify(case_of(summary), variable))
+
+    def make() -> xr.Dataset:
+        with st.spinner("Verifying …"):
+            return verify(case_of(summary), variable)
+
+    return summary.once("verified", variable.name, make=make)
 
 
 def physics_of(stage: Stage) -> xr.Dataset:
