@@ -28,9 +28,9 @@ NO_POINTS, NO_LINES = np.zeros((0, 2), np.float32), np.zeros(1, np.int64)
 
 
 def middle_value(field: np.ndarray, *, has_sign: bool) -> float:
-    """A value of two digits to begin with: the middle of the range of a field, or half its size where it has a sign.
+    """A round value to begin with: the middle of the range of a field, or half its size where it has a sign.
 
-    The range runs from the 2nd to the 98th percentile; 0 of a field without values.
+    The range runs from the 2nd to the 98th percentile; rounded to steps of `step_of`; 0 of a field without values.
     """
     known = field[np.isfinite(field)]
     if not known.size:
@@ -39,7 +39,8 @@ def middle_value(field: np.ndarray, *, has_sign: bool) -> float:
         found = float(np.percentile(np.abs(known), 98)) / 2
     else:
         found = float(np.percentile(known, (2, 98)).mean())
-    return float(f"{found:.2g}")
+    step = step_of(field)
+    return float(f"{round(found / step) * step:.6g}")
 
 
 def step_of(field: np.ndarray) -> float:

@@ -203,7 +203,7 @@ def test_a_value_beyond_the_field_has_no_isoline(level: float) -> None:
 def test_the_first_value_is_the_middle_or_half_the_size() -> None:
     ramp = np.linspace(0.0, 10.0, 101)
     assert middle_value(ramp, has_sign=False) == 5.0
-    assert middle_value(ramp - 5, has_sign=True) == pytest.approx(2.5, abs=0.1)
+    assert middle_value(ramp - 5, has_sign=True) == 2.5  # the 98th percentile of the size is 4.9, and the steps are 0.5
     assert middle_value(np.full(3, np.nan), has_sign=False) == 0.0
 
 
