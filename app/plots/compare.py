@@ -50,7 +50,7 @@ def difference_chart(
     figure.add_scatter(
         x=np.concatenate([lead[known], lead[known][::-1]]),
         y=np.concatenate([high[known], low[known][::-1]]),
-        name="95 % interval",
+        name="95 %",
         mode="lines",
         line={"width": 0},
         fill="toself",
@@ -101,6 +101,7 @@ def two_fans(
             fill="toself",
             fillcolor=SHADES[colour].format(0.22),
             hoverinfo="skip",
+            showlegend=False,  # its colour is that of the median
         )
         figure.add_scatter(**_line(lead, median, f"{name} median", colour, dash, units))
     title, *of_both = pinned
@@ -152,7 +153,14 @@ def with_marks(figure: go.Figure, marks: Sequence[Mark]) -> go.Figure:
             where = {"x": np.log10(mark.calls), "xref": "x", "y": 1, "yref": "paper", "yanchor": "top"}
             side = "right" if mark.name == "A" else "left"
             text = f"{mark.name}, not measured"
-            figure.add_annotation(**where, xanchor=side, text=text, showarrow=False, font={"color": colour, "size": 11})
+            figure.add_annotation(
+                **where,
+                xanchor=side,
+                xshift=-6 if side == "right" else 6,
+                text=text,
+                showarrow=False,
+                font={"color": colour, "size": 11},
+            )
             continue
         figure.add_scatter(
             x=[mark.calls],

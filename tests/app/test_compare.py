@@ -26,6 +26,9 @@ from app.compare.rival import (
 from app.compare.words import change_words, cost_sentence, difference_sentence, headline, verdict
 from app.compare.work import comparison
 from app.history import Ended, History
+from app.plots.compare import Mark, difference_chart, two_fans, with_marks
+from app.plots.fan import quantile_bands
+from app.plots.skill import Dots, front_chart
 from app.screens.compare import NOTHING_YET
 from engine.datasets import get_dataset
 from engine.errors import EngineError, RequestError
@@ -486,3 +489,41 @@ def test_of_a_heatwave_probabilities_are_compared(open_compare: Open) -> None:
     assert not page.exception and not page.error
     assert page.main.table[0].value["Score"].tolist() == ["Fair Brier score"]
     assert [each.label for each in page.segmented_control if each.label in ("Maps", "Score")] == []
+
+
+# -- charts ------------------------------------------------------------------------------------------------
+
+
+def test_the_band_of_a_difference_is_its_interval_and_leads_without_one_are_left_out() -> None:
+    lead, value = np.arange(1.0, 5), np.array([0.1, 0.2, 0.3, np.nan])
+    figure = difference_chart(lead, value, value - 0.05, value + 0.1, time_units="s", y_title="m")
+    band, line = figure.data
+    np.testing.assert_allclose(band.x, [1, 2, 3, 3, 2, 1])
+    np.testing.assert_allclose(band.y, [0.2, 0.3, 0.4, 0.25, 0.15, 0.05])
+    np.testing.assert_allclose(line.y, value)
+    low, high = figure.layout.yaxis.range
+    assert low == -high and high > 0.4
+
+
+def test_both_fans_have_their_own_medians_and_a_pinned_member_of_each() -> None:
+    lead, truth = np.arange(1.0, 4), np.zeros(3)
+    a, b = quantile_bands(np.arange(15.0).reshape(5, 3)), quantile_bands(np.ones((4, 3)))
+    figure = two_fans(lead, a, b, truth, time_units="s", units="m", pinned=("member 2", truth + 7, None))
+    lines = {trace.name: trace.y for trace in figure.data}
+    np.testing.assert_allclose(lines["A median"], [6, 7, 8])
+    np.testing.assert_allclose(lines["B median"], 1)
+    np.testing.assert_allclose(lines["A member 2"], 7)
+    assert "B member 2" not in lines
+
+
+def test_on_the_front_what_is_measured_is_ringed_and_what_is_not_is_a_line_at_its_cost() -> None:
+    unknown = np.full(2, np.nan)
+    dots = Dots("model", np.array([10.0, 20.0]), np.array([2.0, 1.0]), unknown, unknown, words=("a", "b"))
+    marks = [Mark("A", 20, 1.0, "A"), Mark("B", 300, None, "B")]
+    figure = with_marks(front_chart((dots,), dots, None, y_title="CRPS"), marks)
+    ring = figure.data[-1]
+    assert (ring.name, *ring.x, *ring.y) == ("A", 20, 1.0)
+    (line,) = figure.layout.shapes
+    assert line.x0 == line.x1 == 300
+    assert 10 ** figure.layout.xaxis.range[1] > 300
+    assert [each.text for each in figure.layout.annotations] == ["B, not measured"]

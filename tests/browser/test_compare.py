@@ -56,7 +56,7 @@ def compared(visit: Open, link: str = FLOW) -> Page:
     expect(page.get_by_text("Pick above how B should differ")).to_be_visible(timeout=PATIENCE)
     # the first forecast starts by itself, and the page is drawn anew until it is there
     expect(page.get_by_role("button", name="Cancel")).to_have_count(0, timeout=PATIENCE)
-    expect(page.get_by_text("3 members · 6 steps")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("3 members · 6 steps").first).to_be_visible(timeout=PATIENCE)
     page.get_by_text("Dropout rival", exact=True).click()
     expect(page.get_by_text("B differs in model")).to_be_visible(timeout=PATIENCE)
     run = page.get_by_role("button", name="Run B")
@@ -140,7 +140,7 @@ def test_spread_and_error_of_both_are_shown_too(visit: Open) -> None:
 
 def test_particles_have_no_divider_but_both_forecasts(visit: Open) -> None:
     page = visit("/compare?dataset=spring-mesh&steps=6&members=3&b.members=4", calm=True)
-    expect(page.get_by_text("3 members · 6 steps")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("3 members · 6 steps").first).to_be_visible(timeout=PATIENCE)
     page.get_by_role("button", name="Run B").click()
     expect(map_named(page, "difference")).to_be_visible(timeout=PATIENCE)
     wait_for_maps(page, frames="7")
