@@ -4,10 +4,11 @@ import streamlit as st
 
 from app import session, settings
 from app.forecast.charts import at_a_place
-from app.frame import Stage, on_a_forecast, stage_heading
+from app.frame import Stage, on_a_forecast
 from app.members.spaghetti import spaghetti_view
 from app.members.stamps import stamps_view
 from app.player import player
+from app.takeaway import heading_row, take_away
 from app.views import answers_of
 
 SHAPES = {"stamps": "Small maps", "lines": "Spaghetti"}
@@ -16,11 +17,12 @@ SHAPES = {"stamps": "Small maps", "lines": "Spaghetti"}
 @on_a_forecast(members=True)
 def show(stage: Stage) -> None:
     """All members as small maps, or their lines over one another; below, their values at the marked place."""
-    stage_heading(stage)
+    corner = heading_row(stage)
     controls = st.container(horizontal=True, vertical_alignment="bottom", gap="medium")
     with controls:
         shape = settings.choice(stage.dataset.name, "as", "Show members as", SHAPES, help=SHAPE_HELP)
     view = stamps_view(stage, controls) if shape == "stamps" else spaghetti_view(stage, controls)
+    take_away(stage, view, corner)
     player(view, answers_of(stage.summary, stage.variable), key=f"{stage.dataset.name}/members")
     if session.saw_maps():
         at_a_place(stage.dataset, stage.summary, stage.variable)

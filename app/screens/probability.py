@@ -1,10 +1,12 @@
 """The page about probabilities: how likely an event is, where and when, and whether that was right."""
 
+from dataclasses import replace
+
 import numpy as np
 import streamlit as st
 
 from app import session
-from app.frame import Stage, on_a_forecast, stage_heading
+from app.frame import Stage, on_a_forecast
 from app.plain_text import plain
 from app.player import View, player
 from app.probability.charts import charts
@@ -14,6 +16,7 @@ from app.probability.maps import event_view, quantile_view
 from app.probability.scores import scores, scores_heading
 from app.probability.work import Outlook, outlook
 from app.summary import Summary
+from app.takeaway import heading_row, take_away
 from app.views import answers_of
 from engine.errors import EngineError
 
@@ -21,7 +24,7 @@ from engine.errors import EngineError
 @on_a_forecast(members=True)
 def show(stage: Stage) -> None:
     """Maps of an event or of quantiles; below, the event at a place, over the area, and verified."""
-    stage_heading(stage)
+    corner = heading_row(stage)
     dataset, summary = stage.dataset, stage.summary
     picked = controls(dataset, summary, stage.variable)
     try:
@@ -38,6 +41,7 @@ def show(stage: Stage) -> None:
         follows = session.saw_maps() and scores_heading(dataset, picked.event)
     with maps:
         view = maps_view(stage, picked, found, tells_lead=session.frame_of(summary) if follows else None)
+        take_away(replace(stage, variable=picked.event.variable), view, corner)
         player(view, answers_of(summary, picked.event.variable), key=f"{dataset.name}/probability")
     if session.saw_maps():
         with below:

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from app.frame import Stage, on_a_forecast, stage_heading
+from app.frame import Stage, on_a_forecast
 from app.plain_text import plain
+from app.takeaway import heading_row, take_away
 from app.verify.card import card_command, score_card
 from app.verify.charts import charts, physics
 from app.verify.maps import score_maps, show_surprises
@@ -14,7 +15,7 @@ from engine.errors import RequestError
 @on_a_forecast(members=True)
 def show(stage: Stage) -> None:
     """The page, top to bottom."""
-    stage_heading(stage)
+    corner = heading_row(stage)
     if stage.shown.origin == "example":
         st.caption(EXAMPLE)
     if stage.summary.members < 2:
@@ -24,7 +25,7 @@ def show(stage: Stage) -> None:
     except RequestError as error:
         st.info(plain(str(error)), icon=":material/visibility_off:")
     else:
-        score_maps(stage, found)
+        take_away(stage, score_maps(stage, found), corner)
         show_surprises(stage, found)
         charts(stage, found)
     physics(stage, physics_of(stage))

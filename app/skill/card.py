@@ -3,12 +3,12 @@
 import pandas as pd
 import streamlit as st
 
+from app.charts import show_chart
 from app.plain_text import plain
 from app.plots.curves import GREY
 from app.plots.skill import COLOURS, GREY_SYMBOLS, SYMBOLS, category_chart, trend_chart
 from app.skill.words import (
     BASELINES,
-    QUIET,
     crps_title,
     dots_of,
     forecast_title,
@@ -164,12 +164,13 @@ def by_start_or_lead(dataset: Dataset, scores: pd.DataFrame, quantity: str, spli
     )
     y_title = crps_title(units_of(dataset, quantity))
     if by == "lead":
-        st.markdown("**By lead time**")
+        title, help_ = "**By lead time**", None
         figure = trend_chart(series, x_title=f"lead time ({dataset.time_units})", y_title=y_title)
     else:
-        st.markdown("**By start frame**", help=BY_START_HELP)
+        title, help_ = "**By start frame**", BY_START_HELP
         figure = category_chart(series, x_title="start frame", y_title=y_title)
-    st.plotly_chart(figure, key=f"skill/{dataset.name}/{split}/parts", config=QUIET)
+    key = f"skill/{dataset.name}/{split}/parts"
+    show_chart(figure, key=key, name=f"{key}-by-{by}", title=title, help=help_)
 
 
 def paper_table(dataset: Dataset, scores: pd.DataFrame) -> None:

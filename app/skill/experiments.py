@@ -7,9 +7,10 @@ import pandas as pd
 import streamlit as st
 
 from app import sampler
+from app.charts import show_chart
 from app.plots.curves import GREEN, ORANGE, Curve, score_chart
 from app.plots.skill import COLOURS, SYMBOLS, setting_chart, trend_chart
-from app.skill.words import QUIET, crps_title, dots_of, nothing_yet, units_of
+from app.skill.words import crps_title, dots_of, nothing_yet, units_of
 from engine.ablation import ablations_path, read_ablations
 from engine.datasets import Dataset
 
@@ -67,7 +68,7 @@ def experiment(dataset: Dataset, rows: pd.DataFrame, name: str) -> None:
 def draw_settings(dataset: Dataset, rows: pd.DataFrame, key: str) -> None:
     """CRPS and spread ÷ RMSE of each setting."""
     dots = dots_of(rows, rows["setting"].map(setting_title), "fair CRPS", words=calls_words(rows))
-    st.plotly_chart(setting_chart(dots, rows["ssr"].to_numpy(float), unit=units_of(dataset)), key=key, config=QUIET)
+    show_chart(setting_chart(dots, rows["ssr"].to_numpy(float), unit=units_of(dataset)), key=key, name=key)
 
 
 def draw_numbers(column: str, x_title: str, *, lines: bool = False, y_form: str = "fair CRPS") -> Draw:
@@ -87,7 +88,7 @@ def draw_numbers(column: str, x_title: str, *, lines: bool = False, y_form: str 
             for index, part in enumerate(parts)
         )
         figure = trend_chart(series, x_title=x_title, y_title=crps_title(units_of(dataset), form=y_form), log_x=True)
-        st.plotly_chart(figure.update_layout(showlegend=lines), key=key, config=QUIET)
+        show_chart(figure.update_layout(showlegend=lines), key=key, name=key)
 
     return draw
 
@@ -101,7 +102,7 @@ def draw_spread(dataset: Dataset, rows: pd.DataFrame, key: str) -> None:
         Curve("spread", lead, rows["spread"].to_numpy(float), GREEN, "dash"),
     )
     units = units_of(dataset) or "in the channels' units"
-    st.plotly_chart(score_chart(curves, time_units=dataset.time_units, units=units), key=key, config=QUIET)
+    show_chart(score_chart(curves, time_units=dataset.time_units, units=units), key=key, name=key)
 
 
 def calls_words(rows: pd.DataFrame) -> list[str]:

@@ -7,10 +7,11 @@ import pandas as pd
 import streamlit as st
 
 from app import sampler
+from app.charts import show_chart
 from app.plain_text import plain
 from app.plots.curves import GREEN, GREY, ORANGE
 from app.plots.skill import PURPLE, Dots, front_chart
-from app.skill.words import QUIET, crps_title, nothing_yet, number, units_of
+from app.skill.words import crps_title, nothing_yet, number, units_of
 from engine.checkpoint import ModelCard, checkpoint_folder, load_card
 from engine.datasets import Dataset
 from engine.fronts import CALIBRATED, FRONT_FILE, FrontPoint, pareto, read_front
@@ -44,7 +45,7 @@ def front(dataset: Dataset, model: str) -> None:
     )
     chosen = front_dots(default[:1], "default") if default else None
     figure = front_chart(series, front_dots(best, "best at its cost"), chosen, y_title=crps_title(units_of(dataset)))
-    st.plotly_chart(figure, key=f"skill/{model}/front", config=QUIET)
+    show_chart(figure, key=f"skill/{model}/front", name=f"{model}_skill-against-cost")
     with st.expander("The best at each cost, as a table"):
         st.table(front_table(best), border="horizontal", hide_index=True)
 

@@ -11,7 +11,6 @@ from app.plots.skill import Dots
 from app.wording import pretty_units
 from engine.datasets import Dataset
 
-QUIET = {"displayModeBar": False}
 BASELINES = {"persistence": "Persistence", "damped": "Damped persistence", "climatology": "Climatology"}
 INDICES = ("nino34",)  # in degrees Celsius, like the channel that they are made of
 

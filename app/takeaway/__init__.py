@@ -1,9 +1,9 @@
 """Take away: maps, animations, data, and the lines and the link that make them again."""
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from app.frame import Stage, stage_heading
 from app.notes import guarded
 from app.player import View
 from app.takeaway.again import again_tab
@@ -11,19 +11,24 @@ from app.takeaway.data import data_tab
 from app.takeaway.film import film_tab
 from app.takeaway.still import still_tab
 
-if TYPE_CHECKING:
-    from app.frame import Stage
-
 WIDTH = 420  # pixels, or as many as there are
 TABS = {"Map": still_tab, "Animation": film_tab, "Data": data_tab, "Code & link": again_tab}
 
 
-def take_away(stage: "Stage", view: View) -> None:
+def heading_row(stage: Stage) -> DeltaGenerator:
+    """Say which forecast is shown; returns the place beside it, for what can be taken away."""
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        stage_heading(stage)
+        return st.container(width="content")
+
+
+def take_away(stage: Stage, view: View, place: DeltaGenerator) -> None:
     """What can be saved of what is shown; only what is open is made, and a press in it runs nothing else again."""
-    st.fragment(_popover)(stage, view)
+    with place:
+        st.fragment(_popover)(stage, view)
 
 
-def _popover(stage: "Stage", view: View) -> None:
+def _popover(stage: Stage, view: View) -> None:
     popover = st.popover(
         "Take away",
         icon=":material/download:",

@@ -1,19 +1,16 @@
 """The tab of what makes it again: the link, and lines of Python and of the command line."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from app import session
 from app.exports.code import evaluate_line, forecast_line, python_lines, settings
 from app.exports.forecast_file import knows_truth, request_of
+from app.frame import Stage
 from app.player import View
 from app.scripts import joined
 from engine.datasets.base import OWN
-
-if TYPE_CHECKING:
-    from app.frame import Stage
 
 _HERE = Path(__file__).parent
 _link = st.components.v2.component(
@@ -21,7 +18,7 @@ _link = st.components.v2.component(
 )
 
 
-def again_tab(stage: "Stage", view: View) -> None:
+def again_tab(stage: Stage, view: View) -> None:
     """The link to what is shown, and the lines that compute it."""
     del view  # the lines make the forecast; the link, which the browser knows best, holds the maps
     st.markdown("**Link**", help=LINK_HELP)

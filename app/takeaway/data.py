@@ -1,23 +1,20 @@
 """The tab of the numbers: members or moments as netCDF, with their size."""
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from app.examples import rounding_of
 from app.exports.forecast_file import Contents, forecast_file, knows_truth, request_of, size_of
 from app.exports.names import file_name, forecast_name
+from app.frame import Stage
 from app.player import View
 from app.sizes import in_words
-
-if TYPE_CHECKING:
-    from app.frame import Stage
 
 LARGEST = 2**30  # bytes that a browser is handed; larger files are for the command line
 
 
-def data_tab(stage: "Stage", view: View) -> None:
+def data_tab(stage: Stage, view: View) -> None:
     """What the file holds, how large it is, and the button that makes and saves it."""
     del view  # the numbers are those of the forecast, not of the maps
     contents = contents_controls(stage)
@@ -41,7 +38,7 @@ def data_tab(stage: "Stage", view: View) -> None:
     st.caption("The numbers behind a chart: **CSV** beside its title.")
 
 
-def contents_controls(stage: "Stage") -> Contents:
+def contents_controls(stage: Stage) -> Contents:
     """Pick members or moments, of all channels or the variable shown."""
     summary, variable = stage.summary, stage.variable
     truth = knows_truth(summary, variable)
@@ -66,7 +63,7 @@ def contents_controls(stage: "Stage") -> Contents:
     return Contents(what == "Members", only, quantiles, with_truth)
 
 
-def origin_words(stage: "Stage") -> str:
+def origin_words(stage: Stage) -> str:
     """In what the numbers differ from those of a finished forecast."""
     summary, asked = stage.summary, request_of(stage.summary)
     if stage.shown.origin == "example":

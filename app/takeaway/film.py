@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.exports.names import file_name, forecast_name
+from app.frame import Stage
 from app.player import View
 
 if TYPE_CHECKING:
     from app.exports.animation import Cut, Kind
-    from app.frame import Stage
 
 MANY = 200  # frames of an animation, beyond which some are left out at first
 MOST_AT_FIRST = 4  # maps
 
 
-def film_tab(stage: "Stage", view: View) -> None:
+def film_tab(stage: Stage, view: View) -> None:
     """What becomes an animation, and the button that makes and saves it."""
     from app.exports.animation import KINDS, MIMES, animation, has_ffmpeg  # loads matplotlib
 

@@ -1,20 +1,17 @@
 """The tab of a map: which panel, lead time and projection, as a PNG or a PDF."""
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from app import session
 from app.exports.maps import has_values, lead_words
 from app.exports.still import FORMATS, MIMES, PROJECTIONS, draw, map_name
+from app.frame import Stage
 from app.player import View
 
-if TYPE_CHECKING:
-    from app.frame import Stage
 
-
-def still_tab(stage: "Stage", view: View) -> None:
+def still_tab(stage: Stage, view: View) -> None:
     """What to draw of the maps on the screen, and the button that draws and saves it."""
     frame = lead_control(view, session.frame_of(stage.summary))
     panel = panel_control(view, frame)
