@@ -10,17 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, stdtrit
 
-from engine.bootstrap import LEVEL, resample_clusters
+from engine.bootstrap import resample_clusters
 from engine.case import Case
 from engine.ensemble_scores import BLOCK, cell_scores, check_finite
 from engine.errors import RequestError
-from engine.spatial_blocks import Blocks, Interval, blocks_of, memory
+from engine.spatial_blocks import Blocks, Interval, blocks_of, interval_of, seen_share
 from engine.variables import Variable
 
 RESAMPLES = 2000
-LEAST_SEEN = 0.3  # along an axis; of less the blocks say too little, and the comparison that they are too short
 SCORES = ("crps", "rmse", "spread", "ratio", "miss")
 """Fair CRPS, RMSE of the mean, corrected spread, spread over RMSE, and how far that is from 1, where it should be."""
 
@@ -93,9 +91,6 @@ def paired_scores(
     """The SCORES of two forecasts, by lead and over all leads; of both the same blocks are drawn.
 
     seen: the share of the variance of a mean difference that blocks show, as `seen_share` finds it.
-
-    Source: the interval is the expanded percentile one of Hesterberg 2015 (doi:10.1080/00031305.2015.1089789), which
-    is as wide as few blocks make it necessary, and wider by what the blocks do not see.
     """
     counts = np.concatenate(
         [np.ones((1, blocks.count)), resample_clusters(blocks.count, resamples=RESAMPLES, seed=seed)]
@@ -103,28 +98,6 @@ def paired_scores(
     a, b = (_drawn(blocks, cells, counts) for cells in (first, second))
     all_a, all_b = ({name: values.mean(axis=1) for name, values in each.items()} for each in (a, b))
     return _pairs(a, b, blocks.count, seen), _pairs(all_a, all_b, blocks.count, seen)
-
-
-def seen_share(blocks: Blocks, apart: np.ndarray, scored: np.ndarray) -> float:
-    """The share of the variance of the mean of differences (lead, y, x) that is seen between blocks of them.
-
-    Blocks that touch are alike at their common edge: of a correlation exp(-(d/L)²) along an axis, blocks as long as b
-    miss the share L/(√π b). L is where the correlation has fallen to 1/e.
-
-    Source: the first order of Künsch 1989 (doi:10.1214/aos/1176347265), Theorem 3.1, for this correlation.
-    """
-    share = 1.0
-    for axis, edge in zip((1, 2), blocks.shape, strict=True):
-        lag = memory(np.moveaxis(apart, axis, -1), np.moveaxis(scored, axis - 1, -1))
-        length = lag - 0.5 if lag > 1 else 0.0  # a whole lag is half a cell late; at lag 1 neighbours are independent
-        share *= max(LEAST_SEEN, 1 - length / (np.sqrt(np.pi) * edge))
-    return share
-
-
-def expanded_tail(count: int) -> float:
-    """The share of the resamples beyond each end of a 95 % interval from `count` independent units, two at least."""
-    quantile = stdtrit(count - 1, (1 + LEVEL) / 2) * np.sqrt(count / (count - 1))
-    return float(ndtr(-quantile))
 
 
 def _check_pair(first: Case, second: Case) -> None:
@@ -174,7 +147,9 @@ def _pairs(first: dict[str, np.ndarray], second: dict[str, np.ndarray], count: i
     with np.errstate(invalid="ignore", divide="ignore"):  # what was 0 has no change in per cent
         changes = {name: b[name] / a[name] - 1 for name in SCORES}
     return {
-        name: Pair(a[name][0], b[name][0], _ends(a[name] - b[name], count, seen), _ends(changes[name], count, seen))
+        name: Pair(
+            a[name][0], b[name][0], _interval(a[name] - b[name], count, seen), _interval(changes[name], count, seen)
+        )
         for name in SCORES
     }
 
@@ -186,15 +161,8 @@ def _scores(means: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {"crps": means["crps"], "rmse": rmse, "spread": spread, "ratio": ratio, "miss": np.abs(ratio - 1)}
 
 
-def _ends(drawn: np.ndarray, count: int, seen: float) -> Interval:
-    """The value, in the first line, and the ends of its interval; NaN where there is one block alone."""
-    value = drawn[0]
-    if count < 2:
-        return Interval(value, np.full_like(value, np.nan), np.full_like(value, np.nan))
-    tail = expanded_tail(count)
-    low, high = np.quantile(drawn[1:], [tail, 1 - tail], axis=0)
-    wider = 1 / np.sqrt(seen)
-    return Interval(value, value + wider * (low - value), value + wider * (high - value))
+def _interval(drawn: np.ndarray, count: int, seen: float) -> Interval:
+    return interval_of(drawn[0], drawn[1:], count, seen)
 
 
 def _at_known(pair: Pair, known: np.ndarray) -> Pair:

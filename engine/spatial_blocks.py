@@ -8,10 +8,12 @@ same forecast; another initial condition, or other members, may move it further.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtr, stdtrit
 
-from engine.bootstrap import interval, resample_clusters
+from engine.bootstrap import LEVEL, resample_clusters
 
 FEWEST_BLOCKS = 4  # along an axis that is long enough
+LEAST_SEEN = 0.3  # along an axis; of less the blocks say too little, and what is shown of them that they are too short
 RESAMPLES = 1000
 
 
@@ -79,18 +81,62 @@ def memory(error: np.ndarray, scored: np.ndarray) -> int:
 
 
 def intervals(
-    blocks: Blocks, crps: np.ndarray, squares: np.ndarray, variance: np.ndarray, bias: np.ndarray, *, seed: int = 0
+    blocks: Blocks,
+    crps: np.ndarray,
+    squares: np.ndarray,
+    variance: np.ndarray,
+    bias: np.ndarray,
+    *,
+    seen: float = 1.0,
+    seed: int = 0,
 ) -> dict[str, Interval]:
     """CRPS, RMSE, spread, spread-skill ratio and bias by lead, from what every scored cell adds, (lead, cell) each.
 
-    squares: squared errors of the mean; variance: corrected. All are averaged before roots and ratios are taken.
+    squares: squared errors of the mean; variance: corrected. All are averaged before roots and ratios are taken. seen:
+    the share of the variance of a mean that blocks show, as `seen_share` finds it.
     """
     sums = [blocks.sums(values) for values in (crps, squares, variance, bias)]
     cells = blocks.sums(np.ones((1, crps.shape[1])))
     counts = resample_clusters(blocks.count, resamples=RESAMPLES, seed=seed)
     whole = _scores(sums, cells, np.ones((1, blocks.count)))
     drawn = _scores(sums, cells, counts)
-    return {name: _with_ends(whole[name][0], drawn[name], blocks.count) for name in whole}
+    return {name: interval_of(whole[name][0], drawn[name], blocks.count, seen) for name in whole}
+
+
+def seen_share(blocks: Blocks, apart: np.ndarray, scored: np.ndarray) -> float:
+    """The share of the variance of the mean of errors or differences (lead, y, x) that is seen between blocks of them.
+
+    Blocks that touch are alike at their common edge: of a correlation exp(-(d/L)²) along an axis, blocks as long as b
+    miss the share L/(√π b). L is where the correlation has fallen to 1/e.
+
+    Source: the first order of Künsch 1989 (doi:10.1214/aos/1176347265), Theorem 3.1, for this correlation.
+    """
+    share = 1.0
+    for axis, edge in zip((1, 2), blocks.shape, strict=True):
+        lag = memory(np.moveaxis(apart, axis, -1), np.moveaxis(scored, axis - 1, -1))
+        length = lag - 0.5 if lag > 1 else 0.0  # a whole lag is half a cell late; at lag 1 neighbours are independent
+        share *= max(LEAST_SEEN, 1 - length / (np.sqrt(np.pi) * edge))
+    return share
+
+
+def expanded_tail(count: int) -> float:
+    """The share of the resamples beyond each end of a 95 % interval from `count` independent units, two at least."""
+    quantile = stdtrit(count - 1, (1 + LEVEL) / 2) * np.sqrt(count / (count - 1))
+    return float(ndtr(-quantile))
+
+
+def interval_of(value: np.ndarray, drawn: np.ndarray, count: int, seen: float) -> Interval:
+    """A value (…) with its 95 % interval from draws (draw, …) of `count` blocks; NaN where there is one block alone.
+
+    Source: the expanded percentile interval of Hesterberg 2015 (doi:10.1080/00031305.2015.1089789), which is as wide as
+    few blocks make it necessary, and wider by what the blocks do not see.
+    """
+    if count < 2:
+        return Interval(value, np.full_like(value, np.nan), np.full_like(value, np.nan))
+    tail = expanded_tail(count)
+    low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
+    wider = 1 / np.sqrt(seen)
+    return Interval(value, value + wider * (low - value), value + wider * (high - value))
 
 
 def _scores(sums: list[np.ndarray], cells: np.ndarray, counts: np.ndarray) -> dict[str, np.ndarray]:
@@ -99,9 +145,3 @@ def _scores(sums: list[np.ndarray], cells: np.ndarray, counts: np.ndarray) -> di
     with np.errstate(invalid="ignore", divide="ignore"):  # where there is no error there is no ratio
         ratio = np.where(squares > 0, np.sqrt(variance / squares), np.nan)
     return {"crps": crps, "rmse": np.sqrt(squares), "spread": np.sqrt(variance), "ratio": ratio, "bias": bias}
-
-
-def _with_ends(value: np.ndarray, drawn: np.ndarray, blocks: int) -> Interval:
-    if blocks < 2:
-        return Interval(value, np.full_like(value, np.nan), np.full_like(value, np.nan))
-    return Interval(value, *interval(drawn))

@@ -11,7 +11,7 @@ from engine.case import Case
 from engine.ensemble_scores import BLOCK, CellScores, cell_scores, check_finite, count_ranks
 from engine.errors import RequestError
 from engine.rank_consistency import consistency_band, effective_cells, member_rank_counts
-from engine.spatial_blocks import blocks_of, intervals
+from engine.spatial_blocks import blocks_of, intervals, seen_share
 from engine.variables import Variable
 
 SCORES = {
@@ -64,7 +64,8 @@ def verify(case: Case, variable: Variable) -> xr.Dataset:
     cells = _joined([part.cells for part in parts])
     check_finite((cells.bias**2).mean(axis=-1))
     blocks = blocks_of(by_lead["error_map"].values[known], case.scored)
-    found = intervals(blocks, cells.crps, cells.bias**2, cells.corrected_variance, cells.bias)
+    seen = seen_share(blocks, by_lead["error_map"].values[known], case.scored)
+    found = intervals(blocks, cells.crps, cells.bias**2, cells.corrected_variance, cells.bias, seen=seen)
     for name, each in found.items():
         units = "1" if name == "ratio" else variable.units
         described = {"units": units, "long_name": SCORES[name]}

@@ -10,19 +10,13 @@ import scoringrules
 
 from engine.case import Case
 from engine.errors import RequestError
-from engine.paired import Cells, compare, expanded_tail, paired_scores, seen_share
-from engine.spatial_blocks import Blocks, blocks_of
+from engine.paired import Cells, compare, paired_scores
+from engine.spatial_blocks import Blocks, blocks_of, seen_share
 from engine.variables import variable_named
+from tests.engine.made_fields import smooth
 
 P = variable_named("navier-stokes", "p")
 ROWS, COLUMNS, LEADS = 12, 20, 3
-
-
-def smooth(random: np.random.Generator, *shape: int, width: float = 1.5) -> np.ndarray:
-    """Noise of variance 1 whose neighbours are alike, float64 (…, y, x)."""
-    sigma = (0,) * (len(shape) - 2) + (width, width)
-    found: np.ndarray = scipy.ndimage.gaussian_filter(random.standard_normal(shape), sigma, mode="wrap")
-    return found * (2 * np.sqrt(np.pi) * width)
 
 
 def case(seed: int, *, members: int = 6, error: float = 1.0, truth: np.ndarray | None = None) -> Case:
@@ -119,12 +113,6 @@ def test_intervals_are_those_of_a_loop_over_draws_of_whole_blocks() -> None:
         assert found[name].difference.high[0] == pytest.approx(high)
 
 
-def test_the_tail_of_many_blocks_is_the_usual_one_and_of_few_a_smaller_one() -> None:
-    assert expanded_tail(100_000) == pytest.approx(0.025, rel=1e-3)
-    assert expanded_tail(16) == pytest.approx(scipy.stats.norm.cdf(-2.13145 * np.sqrt(16 / 15)), rel=1e-4)
-    assert expanded_tail(4) < expanded_tail(16) < expanded_tail(64) < 0.025
-
-
 def test_the_interval_holds_the_true_difference_as_often_as_it_says_and_is_narrower_for_being_paired() -> None:
     """Two scores that share most of what varies between cells; their expected difference is 0.1."""
     random, side, held, paired, alone = np.random.default_rng(6), 40, 0, [], []
@@ -144,24 +132,6 @@ def test_the_interval_holds_the_true_difference_as_often_as_it_says_and_is_narro
         alone.append(unpaired["crps"].difference.high[0] - unpaired["crps"].difference.low[0])
     assert 0.91 <= held / 300 <= 0.99
     assert np.mean(paired) < 0.6 * np.mean(alone)
-
-
-def test_blocks_see_the_share_that_a_sum_over_all_pairs_of_cells_gives() -> None:
-    """Of a correlation exp(-(d/4)²) along each axis, in blocks of 12 × 12: a double sum over pairs within a block."""
-    side, edge, length = 480, 12, 4.0
-    lags = np.arange(-40, 41)
-    correlation = np.exp(-((lags / length) ** 2))
-    within = sum(np.exp(-(((i - j) / length) ** 2)) for i in range(edge) for j in range(edge)) / edge
-    field = smooth(np.random.default_rng(20), 1, side, side, width=length / 2)
-    blocks = Blocks((edge, edge), np.zeros(side * side, int), 1, True)
-    found = seen_share(blocks, field, np.ones((side, side), bool))
-    assert found == pytest.approx((within / correlation.sum()) ** 2, abs=0.05)
-
-
-def test_of_independent_cells_blocks_see_all() -> None:
-    field = np.random.default_rng(21).standard_normal((2, 30, 30))
-    blocks = Blocks((2, 2), np.zeros(900, int), 1, True)
-    assert seen_share(blocks, field, np.ones((30, 30), bool)) == 1
 
 
 def test_what_blocks_do_not_see_makes_intervals_wider_about_the_same_value() -> None:

@@ -1,8 +1,12 @@
 """Intervals from blocks of cells: closed forms, and how often they hold what they should."""
 
 import numpy as np
+import pytest
+import scipy.ndimage
+import scipy.stats
 
-from engine.spatial_blocks import blocks_of, intervals, memory
+from engine.spatial_blocks import Blocks, blocks_of, expanded_tail, intervals, memory, seen_share
+from tests.engine.made_fields import smooth
 
 ALL = np.ones((40, 60), bool)
 
@@ -78,11 +82,25 @@ def test_intervals_hold_the_mean_that_dependent_errors_come_from_about_as_often_
     for _ in range(150):
         error = patches(random, 4, leads=1)
         flat = error[:, ALL]
-        found = intervals(blocks_of(error, ALL), flat, flat**2, flat**2, flat)["bias"]
+        blocks = blocks_of(error, ALL)
+        seen = seen_share(blocks, error, ALL)
+        found = intervals(blocks, flat, flat**2, flat**2, flat, seen=seen)["bias"]
         held += bool(found.low[0] <= 0 <= found.high[0])
         held_by_cells += bool(abs(flat.mean()) <= 1.96 * flat.std() / np.sqrt(flat.size))
     assert held >= 0.88 * 150  # 95 % but for the few blocks
     assert held_by_cells <= 0.6 * 150  # cells taken for independent would be far too sure
+
+
+def test_intervals_hold_the_mean_of_smooth_errors_as_often_as_they_say() -> None:
+    random = np.random.default_rng(6)
+    held = 0
+    for _ in range(200):
+        error = smooth(random, 1, *ALL.shape, width=2.0)
+        flat, blocks = error[:, ALL], blocks_of(error, ALL)
+        seen = seen_share(blocks, error, ALL)
+        found = intervals(blocks, flat, flat**2, flat**2, flat, seen=seen)["bias"]
+        held += bool(found.low[0] <= 0 <= found.high[0])
+    assert 0.91 * 200 <= held <= 0.99 * 200
 
 
 def test_one_block_has_no_interval() -> None:
@@ -91,3 +109,27 @@ def test_one_block_has_no_interval() -> None:
     blocks = blocks_of(np.ones((1, 40, 60)), one)
     found = intervals(blocks, *np.ones((4, 1, 1)))
     assert blocks.count == 1 and np.isnan(found["crps"].low).all() and found["crps"].value[0] == 1
+
+
+def test_the_tail_of_many_blocks_is_the_usual_one_and_of_few_a_smaller_one() -> None:
+    assert expanded_tail(100_000) == pytest.approx(0.025, rel=1e-3)
+    assert expanded_tail(16) == pytest.approx(scipy.stats.norm.cdf(-2.13145 * np.sqrt(16 / 15)), rel=1e-4)
+    assert expanded_tail(4) < expanded_tail(16) < expanded_tail(64) < 0.025
+
+
+def test_blocks_see_the_share_that_a_sum_over_all_pairs_of_cells_gives() -> None:
+    """Of a correlation exp(-(d/4)²) along each axis, in blocks of 12 × 12: a double sum over pairs within a block."""
+    side, edge, length = 480, 12, 4.0
+    lags = np.arange(-40, 41)
+    correlation = np.exp(-((lags / length) ** 2))
+    within = sum(np.exp(-(((i - j) / length) ** 2)) for i in range(edge) for j in range(edge)) / edge
+    field = smooth(np.random.default_rng(20), 1, side, side, width=length / 2)
+    blocks = Blocks((edge, edge), np.zeros(side * side, int), 1, True)
+    found = seen_share(blocks, field, np.ones((side, side), bool))
+    assert found == pytest.approx((within / correlation.sum()) ** 2, abs=0.05)
+
+
+def test_of_independent_cells_blocks_see_all() -> None:
+    field = np.random.default_rng(21).standard_normal((2, 30, 30))
+    blocks = Blocks((2, 2), np.zeros(900, int), 1, True)
+    assert seen_share(blocks, field, np.ones((30, 30), bool)) == 1
