@@ -1,7 +1,7 @@
 """Every chart of the page goes through one function, so that each can be taken away as a table."""
 
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -20,7 +20,8 @@ def show_chart(
     name: what the file is called, such as "navier-stokes_speed_scores"; title: in Markdown; help: about it; options
     go to `st.plotly_chart`, whose answer is returned. The table is made when it is asked for.
     """
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="small"):
+    apart: Literal["distribute", "right"] = "distribute" if title else "right"
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment=apart, gap="small"):
         if title:
             st.markdown(title, help=help, width="content")
         csv_button(figure, key=f"{key}-csv", name=name)

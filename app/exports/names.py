@@ -32,4 +32,4 @@ def start_name(dataset: "Dataset", summary: "Summary") -> str:
 
 def _plain(text: str) -> str:
     ascii_ = unicodedata.normalize("NFKD", text.replace("°", "")).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9.+-]+", "-", ascii_).strip("-.")
+    return re.sub(r"[^A-Za-z0-9.+_-]+", "-", ascii_).strip("-.")
