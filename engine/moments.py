@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-DEVIATION = "realization: standard_deviation (comment: of the sample, divisor M - 1)"
+DEVIATION = "realization: standard_deviation (of the sample, divisor M - 1)"
 """The cell method of a standard deviation."""
 
 

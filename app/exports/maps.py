@@ -1,8 +1,11 @@
 """What a map of the page shows at a time, for whatever draws it elsewhere."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from app.player import Panel, View
+from app.player.view import Lines, Strand
 from app.plots.lines import Line
 
 
@@ -39,8 +42,7 @@ def places_of(view: View, panel: Panel) -> np.ndarray | None:
 def lines_at(view: View, panel: Panel, frame: int) -> list[Line]:
     """What a map of many members draws at a frame: isolines, or where particles are and the path of the marked one."""
     if view.lines is not None:
-        found = [(panel.strands[strand], points) for strand, points in view.lines.frames[frame]]
-        return [Line(points, each.legend, each.colour, each.width, each.opacity) for each, points in found]
+        return isolines_at(view.lines, panel.strands, frame)
     dots, paths = [], []
     for strand in panel.strands:
         if not all(name in view.fields for name in strand.positions):
@@ -54,6 +56,16 @@ def lines_at(view: View, panel: Panel, frame: int) -> list[Line]:
             path = np.stack([along[cell], up[cell]], axis=1)
             paths.append(Line(path[np.isfinite(path).all(axis=1)], *look))
     return [*dots, *paths]
+
+
+def isolines_at(lines: Lines, strands: Sequence[Strand], frame: int) -> list[Line]:
+    """The lines of a frame, in the order in which they are drawn."""
+    found = []
+    for number in range(lines.frames[frame], lines.frames[frame + 1]):
+        points = lines.points[lines.offsets[number] : lines.offsets[number + 1]]
+        strand = strands[lines.strands[number]]
+        found.append(Line(points, strand.legend, strand.colour, strand.width, strand.opacity))
+    return found
 
 
 def lead_words(view: View, frame: int) -> tuple[str, str]:

@@ -332,9 +332,7 @@ def finish(
     )
     axes.set_title(title, loc="left", fontsize=11, parse_math=False)
     if lines:
-        figure.legend(
-            handles=legend_of(lines, INK), loc="outside lower center", ncols=6, fontsize=9, frameon=False
-        )
+        figure.legend(handles=legend_of(lines, INK), loc="outside lower center", ncols=6, fontsize=9, frameon=False)
         return
     bar = figure.colorbar(
         mesh,

@@ -14,10 +14,11 @@ from PIL import Image, ImageSequence
 from app.exports.animation import KINDS, MIMES, RATES, WIDTHS, Cut, animation, clock, movie_of, mp4
 from app.player import View, limits_of
 from app.player.colours import colour_table
-from app.player.view import Lines, Strand, chances, moments
+from app.player.view import Strand, chances, moments
 from app.plots.movie import Layout
 from app.views import springs
 from engine.errors import RequestError
+from tests.app.made_lines import lines_of
 
 RAMP = np.arange(36, dtype=np.float32).reshape(3, 3, 4)
 SOLID = (139, 148, 155)
@@ -184,7 +185,7 @@ def test_isolines_are_drawn_frame_by_frame() -> None:
     line = np.array([[0.0, 0.4], [1.5, 0.4]])
     strands = (Strand("member 1", "members", "#ff0000", 4.0),)
     panel = replace(view().panels[0], name="spaghetti", strands=strands, empty="nowhere")
-    found = view(panels=(panel,), lines=Lines([[(0, line)], [], [(0, line)]]))
+    found = view(panels=(panel,), lines=lines_of([[[line]], [[]], [[line]]]))
     cut = Cut(("spaghetti",), width=640)
     pictures = list(movie_of(found, cut).frames(range(3)))
     reds = [(np.abs(each.astype(int) - (255, 0, 0)).max(axis=-1) < 40) for each in pictures]

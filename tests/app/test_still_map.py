@@ -16,11 +16,12 @@ from app.exports.maps import has_values, lines_at, shown_values
 from app.place import cell_place
 from app.player import View, limits_of
 from app.player.colours import colour_table
-from app.player.view import Lines, Strand, chances, moments
+from app.player.view import Strand, chances, moments
 from app.plots import static_map
 from app.views import springs
 from engine.datasets import get_dataset
 from engine.errors import DataError
+from tests.app.made_lines import lines_of
 
 MEAN = np.arange(36, dtype=np.float32).reshape(3, 3, 4)
 
@@ -67,12 +68,14 @@ def tab(view: View, dataset: str) -> AppTest:
     """The controls on a page of their own."""
 
     def page(view: "View", dataset: str) -> None:  # the script knows no imports of this file
-        from types import SimpleNamespace
+        from typing import Any
+        from unittest.mock import Mock
 
         from app.takeaway.still import still_tab
         from engine.datasets import get_dataset
 
-        still_tab(SimpleNamespace(dataset=get_dataset(dataset), summary=None), view)  # type: ignore[arg-type]
+        stage: Any = Mock(dataset=get_dataset(dataset), summary=None)
+        still_tab(stage, view)
 
     return AppTest.from_function(page, default_timeout=60, args=(view, dataset)).run()
 
@@ -214,7 +217,7 @@ def strands() -> tuple[Strand, ...]:
 @pytest.mark.parametrize("projection", [None, "plate-carree", "robinson"])
 def test_isolines_are_drawn_with_their_legend(view: View, projection: str | None) -> None:
     line = np.array([[200.0, 0.0], [207.5, 0.0]])
-    lines = Lines([[(0, line), (1, line + np.array([0, 2.5]))], [(0, line)], []])
+    lines = lines_of([[[line], [line + np.array([0, 2.5])]], [[line], []], [[], []]])
     panel = replace(view.panels[0], name="spaghetti", strands=strands())
     many = replace(view if projection else flow(view), panels=(panel,), lines=lines)
     both, one, none = (pixels(still.draw(many, "spaghetti", frame, projection, "png")) for frame in range(3))
