@@ -89,8 +89,6 @@ def styled(figure: go.Figure, *, time_units: str, y_title: str) -> go.Figure:
             "yanchor": "bottom",
             "x": 0,
             "itemwidth": 30,
-            "entrywidth": 0.333,  # three to a line
-            "entrywidthmode": "fraction",
             "font": {"size": 11},
         },
         paper_bgcolor="rgba(0,0,0,0)",

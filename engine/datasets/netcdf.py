@@ -28,7 +28,7 @@ NETCDF_LOCK = threading.RLock()
 FINEST_STEP = 1.0 / 65532.0
 """The smallest packing step, as a part of a variable's range, that 16 bits can always hold."""
 
-BETWEEN = 4
+BETWEEN = 8
 """How much coarser states between the frames are stored: they are the truth of fractional leads alone."""
 
 _LICENSE = "Apache-2.0"

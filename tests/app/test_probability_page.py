@@ -122,10 +122,11 @@ def test_an_event_agrees_with_a_loop_over_members_leads_and_cells(mesh: Summary)
 def test_a_marine_heatwave_is_the_same_event_as_the_variable_of_that_name() -> None:
     summary = forecast_summary("sst-monthly", "2015-06", steps=3, members=4)
     assert summary.ensemble is not None
-    heatwave = exceedance(Threshold("percentile", 90))
+    wanted = Threshold("percentile", 90)
+    heatwave = exceedance(wanted)
     event = event_of_threshold("sst-monthly", heatwave)
     threshold = threshold_of(summary, event)
-    members = {**summary.ensemble.members, heatwave.threshold.reference: threshold[1:]}  # type: ignore[union-attr]
+    members = {**summary.ensemble.members, wanted.reference: threshold[1:]}
     np.testing.assert_array_equal(outlook(summary, event).chance[1:], heatwave.of(members).mean(axis=0))
     anomaly = replace(event, variable=variable_named("sst-monthly", "anomaly"))
     counted = summary.counted  # the anomaly is above its percentile where the temperature is, but for rounding

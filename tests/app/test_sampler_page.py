@@ -366,7 +366,8 @@ def test_a_shared_ask_goes_on_until_everybody_took_it_back(bench: Bench) -> None
     for owner in "ab":
         bench.start(ask, owner)
     bench.cancel(ask, "a")
-    assert not bench.job(ask).finished  # type: ignore[union-attr]
+    job = bench.job(ask)
+    assert job is not None and not job.finished
     bench.cancel(ask, "b")
     ended(bench, ask)
     assert bench.found(ask) is None

@@ -6,6 +6,7 @@ import pytest
 from engine.baseline_values import chance_fields, other_runs, percentile_fields, typical
 from engine.datasets import get_dataset
 from engine.errors import DataError, RequestError
+from engine.events import Side
 from engine.thresholds import seasonal_percentile, seasonal_values
 from engine.variables import CLIMATOLOGY, variable_named
 
@@ -70,8 +71,9 @@ def test_how_often_a_value_was_exceeded_is_counted_in_the_same_months_of_the_tra
     month = PACIFIC.calendar.label(time)[-2:]
     same = [index for index, date in enumerate(dates) if date[-2:] == month and 1982 <= int(date[:4]) <= 2009]
     values = run.states[same, 0, row, column]
-    for side, expected in (("above", (values > 27.0).mean()), ("below", (values < 27.0).mean())):
-        found = chance_fields(PACIFIC, run, variable, np.array([time]), 27.0, side, {})  # type: ignore[arg-type]
+    shares: dict[Side, float] = {"above": (values > 27.0).mean(), "below": (values < 27.0).mean()}
+    for side, expected in shares.items():
+        found = chance_fields(PACIFIC, run, variable, np.array([time]), 27.0, side, {})
         assert found[0, row, column] == pytest.approx(expected)
     assert len(seasonal_values(PACIFIC, run, time)) == len(same) == 28
 
