@@ -7,7 +7,16 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import Open
-from tests.browser.pages import PATIENCE, PICTURE, chart, frame, player, wait_for_maps, wait_until_frame_is_not
+from tests.browser.pages import (
+    PATIENCE,
+    PICTURE,
+    chart,
+    frame,
+    player,
+    wait_for_maps,
+    wait_until_frame_is_not,
+    wait_until_idle,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -190,6 +199,32 @@ def test_every_viewport_holds_the_page_without_a_complaint(
     page.get_by_role("button", name="Keys (?)").click()
     wide = page.evaluate("() => document.documentElement.scrollWidth")
     boxes = page.locator(".player, .js-plotly-plot").evaluate_all(
+        "nodes => nodes.map(node => node.getBoundingClientRect()).map(box => [box.left, box.right])"
+    )
+    context.close()
+    assert wide <= width
+    assert all(left >= 0 and right <= width for left, right in boxes)
+    assert complaints == []
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    "name", ["members", "probability", "verify", "compare", "sampler", "skill", "data", "runs", "about"]
+)
+@pytest.mark.parametrize("width", [320, 400, 768, 1100, 1440, 2560])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_other_page_fits_every_viewport(
+    address: str, browser: Browser, scheme: Literal["light", "dark"], width: int, name: str
+) -> None:
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, has_touch=width < 800, reduced_motion="reduce"
+    )
+    page, complaints = context.new_page(), list[str]()
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(f"{address}/{name}?dataset=sst-monthly")
+    wait_until_idle(page)
+    wide = page.evaluate("() => document.documentElement.scrollWidth")
+    boxes = page.locator(".player, .js-plotly-plot, [data-testid=stAlert]").evaluate_all(
         "nodes => nodes.map(node => node.getBoundingClientRect()).map(box => [box.left, box.right])"
     )
     context.close()
