@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 KEPT_BYTES = 2**30  # of finished forecasts with their members
 KEPT_RECORDS = 64  # baselines of observed records, a few kilobytes each
 KEPT_SCORINGS = 100  # a few hundred kilobytes each
+MOST_LOOKED_UP = 10_000  # windows of single members: half a second
 KEPT_PARTS = 8  # runs whose latest part is at hand
 Origin = Literal["computed", "stored", "example", "arriving", "cancelled"]
 
@@ -133,11 +134,11 @@ class Finished:
             return tuple(self._kept)
 
     def put(self, request: ResolvedRequest, shown: Shown) -> None:
-        """Keep a forecast; the newest is always kept."""
+        """Keep a forecast; the newest two always are, for they may be compared."""
         with self._lock:
             self._kept[request] = shown
             self._kept.move_to_end(request)
-            while len(self._kept) > 1 and sum(s.summary.nbytes for s in self._kept.values()) > self._limit:
+            while len(self._kept) > 2 and sum(s.summary.nbytes for s in self._kept.values()) > self._limit:
                 self._kept.popitem(last=False)
 
 
@@ -255,12 +256,15 @@ class Backend:
 
     def cost(self, request: ResolvedRequest) -> "Cost":
         """What a request takes, by what is stored and by the runs measured so far."""
+        each = self.engine.calls_per_member(request)
         if self.finished.get(request) is not None:
             left = 0
+        elif request.members * request.steps > MOST_LOOKED_UP * self.window(request).horizon:
+            left = request.members * each  # to look all of it up would take longer than the answer is worth
         else:
             left = self.engine.calls_to_make(request, default_cache())
         pace = self._seconds_per_call.get((request.dataset, request.model))
-        return Cost(self.engine.calls_per_member(request), left, None if pace is None else pace * left)
+        return Cost(each, left, None if pace is None else pace * left)
 
     def _most_seconds(self, asked: ResolvedRequest | Scoring) -> float | None:
         """What a request takes where nothing of it is stored, or all those of a scoring."""

@@ -104,11 +104,18 @@ def read_entry(field: str, text: str) -> Any:
     return _READERS[field](field, text) if field in _READERS else text
 
 
+LARGEST = {"seed": 2**53 - 1, "steps": 100_000}
+"""What the browser's number fields still tell apart, and lengths that a page can be asked for."""
+
+
 def _whole(field: str, text: str) -> int:
     try:
-        return int(text)
-    except ValueError:
-        raise RequestError(f"The link says {field}={text}: give a whole number, such as {field}=4.") from None
+        value = int(text)
+    except ValueError:  # also for thousands of digits
+        raise RequestError(f"The link says {field}={text[:40]}: give a whole number, such as {field}=4.") from None
+    if value > LARGEST.get(field, value):
+        raise RequestError(f"The link says {field}={text[:40]}: the page takes at most {LARGEST[field]}.")
+    return value
 
 
 def _yes_or_no(field: str, text: str) -> bool:

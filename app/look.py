@@ -152,6 +152,7 @@ GROUPS = (
     "score",
     "rank",
     "surprise",
+    "size",
     "difference",
     "range",
     "spread-difference",

@@ -8,6 +8,7 @@ from typing import Protocol
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from app.link import LARGEST
 from app.plain_text import plain
 from app.schedule_editor import SAME, front_picker, schedule_editor
 from app.widgets import held, held_index, in_one_line, key_of
@@ -446,7 +447,7 @@ def refine_control(given: ResolvedRequest) -> bool:
 
 def seed_control(given: ResolvedRequest) -> int:
     """Pick the seed."""
-    return st.number_input("Seed", 0, None, given.seed, 1, key=key_of(given, "seed"), help=HELP["seed"])
+    return st.number_input("Seed", 0, LARGEST["seed"], given.seed, 1, key=key_of(given, "seed"), help=HELP["seed"])
 
 
 def sampler_key(given: ResolvedRequest, name: str) -> str:

@@ -15,7 +15,7 @@ from app.player.view import chances, limits_that_fit, moments
 from app.summary import Summary
 from app.wording import pretty_units
 from engine.coastlines import coastlines
-from engine.datasets import Dataset
+from engine.datasets import Dataset, get_dataset
 from engine.variables import Variable, variable_named
 
 VELOCITY = {"navier-stokes": ("u", "v")}
@@ -108,6 +108,15 @@ def fitted_moments(dataset: Dataset, summary: Summary, variable: Variable) -> Li
         return limits_that_fit(*moments_maps(dataset, summary, variable), summary.solid)
 
     return summary.once("fitted", variable.name, make=fit)
+
+
+def fitted_beside(
+    summary: Summary, variable: Variable, view: View, fields: Mapping[str, np.ndarray], panels: tuple[Panel, ...]
+) -> Limits:
+    """The ends that fit maps of a page's own: what they share with the first page's maps begins as there."""
+    own = limits_that_fit({**view.fields, **fields}, panels, view.solid)
+    first = fitted_moments(get_dataset(summary.dataset), summary, variable)
+    return {group: first.get(group, ends) for group, ends in own.items()}
 
 
 def member_fields(summary: Summary, variable: Variable, member: int) -> dict[str, np.ndarray]:

@@ -1,5 +1,6 @@
 """Results to netCDF files, as the CF conventions want them."""
 
+import errno
 import tempfile
 from collections.abc import Hashable
 from datetime import UTC, datetime
@@ -20,7 +21,10 @@ def write_netcdf(result: xr.Dataset, path: Path) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name[:64]}-") as folder:
         beside = Path(folder) / "result.nc"
         with NETCDF_LOCK:
-            described.to_netcdf(beside, engine="netcdf4", encoding=_encoding(result))
+            try:
+                described.to_netcdf(beside, engine="netcdf4", encoding=_encoding(result))
+            except RuntimeError as error:  # what the library makes of a full disk
+                raise OSError(errno.EIO, str(error)) from error
         beside.replace(path)
 
 

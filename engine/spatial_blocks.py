@@ -5,6 +5,7 @@ error of the ensemble mean has lost its memory. The intervals say how far a scor
 same forecast; another initial condition, or other members, may move it further.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from engine.bootstrap import LEVEL, resample_clusters
 FEWEST_BLOCKS = 4  # along an axis that is long enough
 LEAST_SEEN = 0.3  # along an axis; of less the blocks say too little, and what is shown of them that they are too short
 RESAMPLES = 1000
+NEVER_NEGATIVE = ("rmse", "spread", "ratio")
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +102,13 @@ def intervals(
     counts = resample_clusters(blocks.count, resamples=RESAMPLES, seed=seed)
     whole = _scores(sums, cells, np.ones((1, blocks.count)))
     drawn = _scores(sums, cells, counts)
-    return {name: interval_of(whole[name][0], drawn[name], blocks.count, seen) for name in whole}
+    found = {name: interval_of(whole[name][0], drawn[name], blocks.count, seen) for name in whole}
+    return {name: at_least_0(each) if name in NEVER_NEGATIVE else each for name, each in found.items()}
+
+
+def at_least_0(given: Interval) -> Interval:
+    """The interval of a score that is never negative, which widening may have forgotten."""
+    return Interval(given.value, np.maximum(given.low, 0.0), given.high)
 
 
 def seen_share(blocks: Blocks, apart: np.ndarray, scored: np.ndarray) -> float:
@@ -134,7 +142,10 @@ def interval_of(value: np.ndarray, drawn: np.ndarray, count: int, seen: float) -
     if count < 2:
         return Interval(value, np.full_like(value, np.nan), np.full_like(value, np.nan))
     tail = expanded_tail(count)
-    low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
+    usable = np.where(np.isfinite(drawn), drawn, np.nan)  # a draw may miss all cells with an error, and has no ratio
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # where no draw has a value there is no interval
+        low, high = np.nanquantile(usable, [tail, 1 - tail], axis=0)
     wider = 1 / np.sqrt(seen)
     return Interval(value, value + wider * (low - value), value + wider * (high - value))
 

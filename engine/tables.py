@@ -45,6 +45,13 @@ def write_csv_table(path: Path, table: "pd.DataFrame") -> None:
         raise DataError(f"{path} cannot be written ({error.strerror}); name another file.") from error
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text; it appears under its name only when it is whole. Raises OSError."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(text, encoding="utf-8", newline="")
+    os.replace(partial, path)
+
+
 def with_rows_replaced(old: "pd.DataFrame", new: "pd.DataFrame", keys: Sequence[str]) -> "pd.DataFrame":
     """The rows of both, sorted by the keys; of the old ones none whose keys the new ones have too."""
     import pandas as pd

@@ -23,6 +23,10 @@ SCORES = {
 }
 """What `verify` gives by lead, each with the ends of its interval, `<name>_low` and `<name>_high`."""
 
+OF_RANKS = ("surprising", "rank_frequency", "rank_frequency_pooled", "percentile_map", "surprise_map")
+FEWEST_MEMBERS = 4
+"""From which on the members say how dependent cells are, and ranks have a band."""
+
 CONVENTION = (
     "Averages over the scored cells, which all count the same. CRPS: fair. Spread: root mean variance of the M members "
     "with ddof 1, times (M + 1)/M. Intervals: 95 %, blocks of neighbouring cells drawn anew; they do not cover other "
@@ -49,7 +53,8 @@ def verify(case: Case, variable: Variable) -> xr.Dataset:
     wavenumber) of truth, members on average, and their mean; and maps (lead, y, x): `crps_map`, `error_map`,
     `spread_map` (ddof 1), `percentile_map` (of the truth among the members, 0 to 100) and `surprise_map` (1 where the
     truth lies above all members, -1 below, else 0). NaN at leads without a truth. With one member there is no fair
-    CRPS, no spread and no band.
+    CRPS and no spread, with fewer than FEWEST_MEMBERS no band. Of a variable that is yes or no in every member, ranks
+    would be drawn by lot: they are NaN, as are surprises.
 
     Raises: RequestError if no lead has a truth, or the forecast is not finite somewhere.
     """
@@ -73,6 +78,8 @@ def verify(case: Case, variable: Variable) -> xr.Dataset:
             by_lead[f"{name}{ending}"] = "lead", _at_known(values, known), described
     member_ranks = np.concatenate([part.member_ranks for part in parts])
     by_lead = _with_ranks(by_lead, cells, member_ranks, known)
+    if variable.threshold is not None:
+        by_lead = by_lead.assign({name: np.nan * by_lead[name] for name in OF_RANKS})
     rows, columns = blocks.shape
     return by_lead.assign_coords(y=case.y, x=case.x).assign_attrs(
         variable=variable.name,
@@ -150,7 +157,7 @@ def _with_ranks(by_lead: xr.Dataset, cells: CellScores, members: np.ndarray, kno
     for ending, own, dims in (("", members, ("lead",)), ("_pooled", members.sum(axis=0), ())):
         independent = effective_cells(own)
         low, high = consistency_band(independent, cells.members + 1)
-        if cells.members < 2:
+        if cells.members < FEWEST_MEMBERS:
             low, high = np.full_like(low, np.nan), np.full_like(high, np.nan)
         for name, values in (("effective_cells", independent), ("rank_low", low), ("rank_high", high)):
             by_lead[f"{name}{ending}"] = dims, _at_known(values, known) if dims else values

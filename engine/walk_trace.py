@@ -194,7 +194,9 @@ def _stored_end(plan: Plan, members: Sequence[int], window: int, cache: Store | 
     if cache is None:
         return None
     stored = [cache.get(trajectory_key(plan, member, window)) for member in members]
-    ends = [trajectory[-2] for trajectory in stored if trajectory is not None]  # behind it lies the last estimate
+    shape = (len(plan.schedule) + 1, *plan.run.states.shape[1:])
+    fitting = [each for each in stored if each is not None and each.shape == shape and each.dtype == np.float32]
+    ends = [trajectory[-2] for trajectory in fitting]  # behind it lies the last estimate
     return torch.from_numpy(np.stack(ends)) if len(ends) == len(members) else None
 
 

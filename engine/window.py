@@ -142,9 +142,11 @@ class WindowInterpolator:
     def several(self, x_horizon: Tensor, leads: Sequence[float]) -> list[Tensor]:
         """All leads from one batch, but for those that are known."""
         known = {lead: self._known(x_horizon, lead) for lead in leads}
-        asked = tuple(lead for lead in leads if known[lead] is None)
-        found = dict(zip(asked, self._evaluate(x_horizon, asked), strict=True)) if asked else {}
-        return [found[lead] if state is None else state for lead, state in known.items()]
+        found = {lead: state for lead, state in known.items() if state is not None}
+        asked = tuple(lead for lead in known if lead not in found)
+        if asked:
+            found |= zip(asked, self._evaluate(x_horizon, asked), strict=True)
+        return [found[lead] for lead in leads]
 
     def _known(self, x_horizon: Tensor, lead: float) -> Tensor | None:
         if lead == 0:

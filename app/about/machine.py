@@ -91,11 +91,11 @@ def stored() -> None:
     facts(
         [
             ("Folder", str(cache.directory)),
-            ("Stored", f"{usage.arrays:,} windows of single members, {in_words(usage.size)}"),
+            ("Stored", f"{usage.arrays:,} windows and refinements of single members, {in_words(usage.size)}"),
             ("Limit", f"{in_words(cache.size_limit)}; beyond it what was used longest ago goes first"),
         ]
     )
-    with st.popover("Clear …", icon=":material/delete:", disabled=usage.arrays == 0):
+    with st.popover("Clear …", icon=":material/delete:", disabled=usage.size == 0):
         st.markdown(
             f"This frees {in_words(usage.size)} and loses no result for good: every forecast can be computed again, to "
             "the same numbers, which takes as long as the first time. The history of runs, names and pins stay. "

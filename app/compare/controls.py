@@ -26,7 +26,7 @@ from app.link import written
 from app.plain_text import plain
 from app.widgets import begin_anew, key_in
 from engine.errors import EngineError
-from engine.requests import PRECISIONS, ResolvedRequest
+from engine.requests import MAX_MEMBERS, PRECISIONS, ResolvedRequest
 from engine.sampling import SOLVERS
 
 REVISION = "compare/revision"
@@ -266,9 +266,10 @@ class _Knobs:
         """Type the number of members."""
         ground = written(self.ground.members)
         shown = self.said.get("members", ground)
-        count = int(shown) if shown.isdigit() and int(shown) > 0 else self.ground.members
+        said = int(shown) if shown.isdecimal() and len(shown) < 5 else 0
+        count = said if 0 < said <= MAX_MEMBERS else self.ground.members
         key = _key(self.first, f"{self.model}/members")
-        picked = place.number_input("Ensemble members", 1, None, count, 1, key=key, help=HELP["members"])
+        picked = place.number_input("Ensemble members", 1, MAX_MEMBERS, count, 1, key=key, help=HELP["members"])
         self._keep("members", str(picked), ground)
 
     def _keep(self, name: str, value: str, ground: str) -> None:

@@ -9,7 +9,7 @@ from app.frame import Stage
 from app.player import Panel, View
 from app.player.view import AT_TRUTH, NO_TRUTH, Scale
 from app.summary import Maps, Summary
-from app.views import base_view, with_panels
+from app.views import base_view, fitted_beside, with_panels
 from app.wording import pretty_units
 from engine.variables import Variable, variable_named
 
@@ -30,8 +30,9 @@ def compare_view(stage: Stage, rival: Summary, shown: str) -> View:
     if view.kind == "particles":
         for axis in "xy":
             fields[f"b_{axis}"] = rival.maps(variable_named(stage.dataset.name, f"q_{axis}")).mean[:frames]
-    view = replace(view, forecast=f"{view.forecast} {rival.request}", blends=variable.threshold is None)
-    return with_panels(view, fields, panels_of(variable, shown, is_grid=view.kind == "grid"))
+    view = replace(view, beside=rival.request, blends=variable.threshold is None)
+    panels = panels_of(variable, shown, is_grid=view.kind == "grid")
+    return with_panels(view, fields, panels, fitted=fitted_beside(stage.summary, stage.variable, view, fields, panels))
 
 
 def alone_view(stage: Stage) -> View:
@@ -40,7 +41,10 @@ def alone_view(stage: Stage) -> View:
     times = 100 if percent else 1
     view = replace(base_view(stage.dataset, stage.shown, stage.variable), blends=not percent)
     _, a, _, truth = _field_panels(stage.variable)
-    return with_panels(view, {"a": times * maps.mean, "truth": times * maps.truth}, (a, truth))
+    fields = {"a": times * maps.mean, "truth": times * maps.truth}
+    return with_panels(
+        view, fields, (a, truth), fitted=fitted_beside(stage.summary, stage.variable, view, fields, (a, truth))
+    )
 
 
 def panels_of(variable: Variable, shown: str, *, is_grid: bool) -> tuple[Panel, ...]:
@@ -80,7 +84,7 @@ def _size_panels(variable: Variable, shown: str) -> tuple[Panel, Panel, Panel]:
     """Of spread or error, which have no sign; there is no truth of these."""
     scale: Scale = "percent" if variable.threshold is not None else "positive"
     units = "%" if variable.threshold is not None else pretty_units(variable.units)
-    group = "spread" if shown == "spread" else "score"
+    group = "spread" if shown == "spread" else "size"
     note = NOTES[shown]
     common = (group, scale, "amp", units, NO_SPREAD if shown == "spread" else NO_TRUTH)
     return (

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
@@ -75,11 +75,17 @@ def movie_of(view: View, cut: Cut) -> Movie:
 
 def footer(view: View) -> str:
     """What the animation is of: data set, members, initial condition and seed, and what the axes count."""
-    said = json.loads(view.forecast)
+    said, *rival = (json.loads(each) for each in (view.forecast, view.beside) if each)
     members = f"{said['members']} member{'' if said['members'] == 1 else 's'}"
     axes = [] if view.coastlines is not None else [f"x, y in {view.length_units}" if view.length_units else "x, y"]
     start = [f"from {said['init']}", f"seed {said['seed']}"]
-    return " · ".join([get_dataset(view.dataset).title, said["model"], members, *start, *axes])
+    beside = [f"B: {model_words(each)}" for each in rival]
+    return " · ".join([get_dataset(view.dataset).title, said["model"], members, *start, *beside, *axes])
+
+
+def model_words(said: dict[str, Any]) -> str:
+    """How another forecast from the same start is made."""
+    return f"{said['model']}, {said['schedule']}, {said['solver']}, noise {said['noise']}"
 
 
 def film_of(view: View, panel: Panel) -> Film:

@@ -11,6 +11,7 @@ from app.backend import run_of
 from app.charts import show_chart
 from app.exports.names import forecast_name
 from app.place import Place
+from app.plain_text import plain
 from app.plots.curves import BLUE, GREEN, GREY, ORANGE, Curve, ratio_chart, score_chart, with_cursor
 from app.plots.fan import Bands, fan_chart, normal_bands, quantile_bands
 from app.plots.plume import Plume, plume_chart
@@ -59,7 +60,7 @@ def plume(dataset: Dataset, summary: Summary, index: Index, variable: Variable) 
         )
     except EngineError as error:  # an own field on a grid without climatology
         st.markdown(title, help=PLUME_HELP)
-        st.caption(str(error))
+        st.caption(plain(str(error)))
         return
     name = forecast_name(dataset, summary, index.name)
     show_chart(chart, key=f"plume-{index.name}", name=name, title=title, help=PLUME_HELP)

@@ -94,7 +94,7 @@ def _header(view: View, scales: Mapping[str, Mapping[str, float]]) -> dict[str, 
     return {
         "dataset": view.dataset,
         "kind": view.kind,
-        "forecast": view.forecast,
+        "forecast": f"{view.forecast} {view.beside}".strip(),
         "variable": view.variable,
         "title": view.title,
         "leads": _rounded(view.leads),

@@ -37,7 +37,8 @@ function writeLink({ view, known, position, playing, viewport, isWhole }) {
   const parts = [];
   if (!playing) parts.push(`lead=${Number(view.leads[Math.round(position)].toPrecision(6))}`);
   if (!isWhole) parts.push(`view=${[...viewport.x, ...viewport.y].map((each) => Number(each.toPrecision(5))).join(",")}`);
-  if (known.maps && known.maps.length < view.panels.length) parts.push(`maps=${known.maps.join(",")}`);
+  const maps = (known.maps ?? []).filter((id) => view.panels.some((panel) => panel.id === id));
+  if (maps.length && maps.length < view.panels.length) parts.push(`maps=${maps.join(",")}`);
   if (known.ownColours) parts.push("colours=own");
   if (known.divider !== undefined && view.panels.some((panel) => panel.swipe.length)) parts.push(`divider=${known.divider}`);
   const hash = parts.length ? `#${parts.join("&")}` : "";

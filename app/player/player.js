@@ -123,12 +123,15 @@ class Player {
   show(view) {
     const isMore = this.view?.forecast === view.forecast && this.view.variable === view.variable && hasSameMaps(this.view, view);
     const isOther = this.view?.dataset !== view.dataset || (view.scene && view.scene !== this.view.scene);
+    const before = this.view;
     this.view = view;
     this.toldLead = view.tellsLead;
     this.path = location.pathname;
     this.known = recall(view);
     const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const isElsewhere = before && String([before.x, before.y]) !== String([view.x, view.y]);
     if (isOther) this.pick(view, calm);
+    else if (isElsewhere) this.viewport = partOf(view, this.known.viewport);
     this.position = clamp(this.position, 0, view.leads.length - 1);
     this.place = view.place;
     this.dragged = null;
@@ -170,6 +173,7 @@ class Player {
   rest() {
     cancelAnimationFrame(this.pending);
     clearInterval(this.looking);
+    clearTimeout(this.settling);
     this.resizes.disconnect();
     for (const [target, event, action] of this.listeners) target.removeEventListener(event, action);
   }
@@ -188,17 +192,17 @@ class Player {
     const { maps } = this.known;
     const shown = this.view.panels.filter((panel) => !maps || maps.includes(panel.id));
     const panels = shown.length ? shown : this.view.panels;
+    this.isSolo = panels.length < this.view.panels.length;
     this.panels = panels.map((panel) => new (panel.strands.length ? StrandMap : FieldMap)(this, panel));
     this.wordsOf = -1;
-    const isSolo = panels.length < this.view.panels.length;
-    for (const panel of this.panels) panel.name.title = isSolo ? "Show all maps" : "Show this map alone";
+    for (const panel of this.panels) panel.name.title = this.isSolo ? "Show all maps" : "Show this map alone";
   }
 
   // Where the colour bar of a map stands: below it, or of small maps one for all of a group.
   legendPlace(map) {
     if (!this.view.compact) return map.root;
     const isFirst = this.view.panels.find((panel) => panel.group === map.group).id === map.id;
-    return isFirst || this.known.maps ? this.legends : null;
+    return isFirst || this.isSolo ? this.legends : null;
   }
 
   remember(news) {

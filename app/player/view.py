@@ -84,14 +84,15 @@ class View:
 
     fields: float32 (frame, y, x) by name, NaN where unknown; of particles also where they stand. panels: the maps.
     leads and valid: (frame,) in `time_units`; x and y: the grid's axes; solid: bool (y, x), obstacles, land or held
-    particles. place: what is marked. limits: the ends of the colours; fitted: those that would fit. rounding: the steps
-    in which fields were stored, if they were. labels: what the clock says of every frame, lead and valid time, where
-    those are no plain numbers. coastlines: (point, 2) of longitude and latitude each, None unless the axes are degrees.
-    coarse: whether values are rounded more, since others soon follow. blends: whether there is something between two
-    frames. waits: whether Python waits to hear that the maps are drawn. begin: the name of a scene, which begins anew,
-    and what its maps begin with, as behind the # of a link. can_trace: whether there are velocities; traced: whether
-    paths of particles are drawn, for which fields hold `<prefix>_u` and `<prefix>_v` in units of the axes per time
-    unit. lines: of a map with strands. compact: small maps in rows with one colour bar. tells_lead: the frame at which
+    particles. place: what is marked. limits: the ends of the colours; fitted: those that would fit. rounding: the
+    steps in which fields were stored, if they were. labels: what the clock says of every frame, lead and valid
+    time, where those are no plain numbers. coastlines: (point, 2) of longitude and latitude each, None unless the
+    axes are degrees. beside: the request of a second forecast that is shown, as JSON. coarse: whether values are
+    rounded more, since others soon follow. blends: whether there is something between two frames. waits: whether
+    Python waits to hear that the maps are drawn. begin: the name of a scene, which begins anew, and what its maps
+    begin with, as behind the # of a link. can_trace: whether there are velocities; traced: whether paths of
+    particles are drawn, for which fields hold `<prefix>_u` and `<prefix>_v` in units of the axes per time unit.
+    lines: of a map with strands. compact: small maps in rows with one colour bar. tells_lead: the frame at which
     Python believes the time to rest, and so is told of another; None where it need not know.
     """
 
@@ -117,6 +118,7 @@ class View:
     labels: Sequence[tuple[str, str]] | None = None
     coastlines: Sequence[np.ndarray] | None = None
     coarse: bool = False
+    beside: str = ""
     blends: bool = True
     waits: bool = False
     begin: tuple[str, str] = ("", "")

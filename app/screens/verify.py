@@ -16,6 +16,9 @@ from engine.errors import RequestError
 def show(stage: Stage) -> None:
     """The page, top to bottom."""
     corner = heading_row(stage)
+    if stage.shown.origin == "arriving":
+        st.info("The forecast is verified once all of it is there.", icon=":material/hourglass:")
+        return
     if stage.shown.origin == "example":
         st.caption(EXAMPLE)
     if stage.summary.members < 2:

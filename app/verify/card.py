@@ -90,13 +90,16 @@ def start(scoring: Scoring) -> None:
 def cost_words(scoring: Scoring) -> str:
     """What the forecasts take, at the pace of this machine."""
     backend, request = session.backend(), scoring.request
-    calls = sum(backend.cost(each).left for each in scoring.requests)
+    costs = [backend.cost(each) for each in scoring.requests]
+    calls = sum(each.left for each in costs)
     if calls == 0:
         return "All of these forecasts are stored: scoring them takes a moment."
-    seconds = backend.pace(request) * calls
-    time = f"{seconds:,.0f} s" if seconds < 120 else f"{seconds / 60:,.0f} min"
     members = f"{request.members} member{'' if request.members == 1 else 's'}"
-    return f"{scoring.conditions.count} forecasts of {members}: {calls:,} network calls ≈ {time}"
+    said = f"{scoring.conditions.count} forecasts of {members}: {calls:,} network calls"
+    if any(each.seconds is None for each in costs):  # no run of the model was measured yet
+        return said
+    seconds = sum(each.seconds or 0.0 for each in costs)
+    return said + (f" ≈ {seconds:,.0f} s" if seconds < 120 else f" ≈ {seconds / 60:,.0f} min")
 
 
 def job_now() -> Job | None:

@@ -18,6 +18,7 @@ from app.plots.verification import Scored, interval_chart, rank_chart, share_cha
 from app.verify.maps import lead_words
 from app.wording import pretty_units
 from engine.physics import PHYSICS, Diagnostic
+from engine.verification import FEWEST_MEMBERS
 
 SCORES = {
     "crps": "CRPS",
@@ -238,8 +239,11 @@ def interval_words(found: xr.Dataset) -> str:
 
 def rank_words(independent: float, cells: int, found: xr.Dataset) -> str:
     """What the band of the rank histogram is."""
-    if found.attrs["members"] < 2:
-        return RANK_HELP + " One member says nothing about how dependent the cells are, so there is no band."
+    if found.attrs["members"] < FEWEST_MEMBERS:
+        return (
+            RANK_HELP
+            + f" Fewer than {FEWEST_MEMBERS} members do not say how dependent the cells are: there is no band."
+        )
     return (
         RANK_HELP + f" Here {cells:,} cells count as {independent:,.0f} independent ones: as many as would make the "
         "members' own histograms, each ranked among all, differ as much as they do."

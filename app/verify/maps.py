@@ -10,19 +10,20 @@ from app import session, wording
 from app.frame import Stage
 from app.player import Panel, View, player
 from app.player.view import AT_TRUTH, NO_TRUTH, Scale
-from app.views import answers_of, base_view, with_panels
+from app.views import answers_of, base_view, fitted_beside, with_panels
 from app.wording import pretty_units
 
 
 def score_maps(stage: Stage, found: xr.Dataset) -> View:
     """The maps, in the player that all pages share; returns what it shows."""
-    view = replace(base_view(stage.dataset, stage.shown, stage.variable), tells_lead=True, blends=False)
+    at = session.frame_of(stage.summary)
+    view = replace(base_view(stage.dataset, stage.shown, stage.variable), tells_lead=at, blends=False)
     fields = {name: with_start(found[f"{name}_map"].values) for name in MAPS}
     fields["truth"] = stage.summary.maps(stage.variable).truth
     if stage.variable.threshold is not None:
         fields |= {name: 100 * fields[name] for name in ("error", "spread", "truth")}
     panels = panels_of(stage, several=found.attrs["members"] > 1)
-    view = with_panels(view, fields, panels)
+    view = with_panels(view, fields, panels, fitted=fitted_beside(stage.summary, stage.variable, view, fields, panels))
     player(view, answers_of(stage.summary, stage.variable), key=f"{stage.dataset.name}/verify")
     return view
 

@@ -102,7 +102,8 @@ def the_fill_in(stage: Stage) -> None:
         return
     ground = ground_of(given)
     filled = filled_of(found[0], ground, stage.variable)
-    st.caption(f"{int(count)} members · {ask.calls:,} network calls · the interpolator's dropout is on, as in training")
+    members = f"{int(count)} member{'' if count == 1 else 's'}"
+    st.caption(f"{members} · {ask.calls:,} network calls · the interpolator's dropout is on, as in training")
     of = f"{given.init}/{draws}/{finer}"
     fill_maps(stage, ground, found[0].result, filled, which, of)
     fill_chart(stage, filled)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from engine.commands.forecast import add_request_arguments, request_from, show_progress
 from engine.commands.one_forecast import as_json, check_ending, lines_of, write
 from engine.errors import DataError, RequestError
+from engine.tables import write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +28,7 @@ SPLITS = ("test", "ood", "validation")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the verb."""
     parser.add_argument("--dataset", required=True)
-    parser.add_argument("--split", default="test", choices=SPLITS, help="validation needs the simulated runs")
+    parser.add_argument("--split", choices=SPLITS, help="test by default; validation needs the simulated runs")
     parser.add_argument(
         "--generated", action="store_true", help="score the simulated runs in the data folder, not the bundled ones"
     )
@@ -86,7 +87,7 @@ def _verify_one(dataset: "Dataset", arguments: argparse.Namespace) -> int:
     from engine.variables import parse_variable, variables_of
     from engine.verifying import verify_request
 
-    given = [f"--{name}" for name in ("runs", "starts", "generated") if getattr(arguments, name)]
+    given = [f"--{name}" for name in ("runs", "starts", "generated", "split") if getattr(arguments, name)]
     if given:
         raise RequestError(f"--init verifies one forecast: leave {', '.join(given)} out, or leave out --init.")
     if arguments.paper_convention:
@@ -207,14 +208,15 @@ def _evaluate(dataset: "Dataset", arguments: argparse.Namespace) -> "xr.Dataset"
     request = resolve(request_from(arguments, dataset.name))
     name = arguments.variable
     variable = None if name is None else parse_variable(dataset.name, name)
-    runs = select_runs(dataset, arguments.split, arguments.runs or "all", generated=arguments.generated)
+    split = arguments.split or "test"
+    runs = select_runs(dataset, split, arguments.runs or "all", generated=arguments.generated)
     given = arguments.starts
-    starts = dataset.scored_starts(arguments.split, runs[0]) if given is None else _whole_numbers(given)
+    starts = dataset.scored_starts(split, runs[0]) if given is None else _whole_numbers(given)
     check_starts(runs, starts)
     forecast = forecaster_of(request, stored=not arguments.no_cache, device=arguments.device)
     print(
         f"{dataset.name}, model {request.model}, {request.members} members;"
-        f" {len(runs)} {arguments.split} run(s) from {_described(dataset, runs[0], starts)};"
+        f" {len(runs)} {split} run(s) from {_described(dataset, runs[0], starts)};"
         f" schedule {request.schedule}, solver {request.solver}, noise {request.noise}, {request.precision}"
     )
     return evaluate(dataset, runs, starts, forecast, steps=arguments.steps, variable=variable, done=say_done)
@@ -311,10 +313,8 @@ def _write(scores: "xr.Dataset", path: Path) -> None:
             from engine.netcdf_files import write_netcdf
 
             write_netcdf(scores, path)
-        elif path.suffix == ".json":
-            path.write_text(as_json(scores), encoding="utf-8")
         else:
-            _flat(scores).to_csv(path)
+            write_text(path, as_json(scores) if path.suffix == ".json" else _flat(scores).to_csv())
     except OSError as error:
         raise DataError(f"{path} cannot be written ({error.strerror}); name another file.") from error
 

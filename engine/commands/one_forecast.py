@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from engine.errors import DataError, RequestError
+from engine.tables import write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,10 +50,9 @@ def write(found: "xr.Dataset", path: Path) -> None:
             from engine.netcdf_files import write_netcdf
 
             write_netcdf(found, path)
-        elif path.suffix == ".json":
-            path.write_text(as_json(found), encoding="utf-8")
         else:
-            as_table(found).to_csv(path, index=False)
+            whole = as_json(found) if path.suffix == ".json" else as_table(found).to_csv(index=False)
+            write_text(path, whole)
     except OSError as error:
         raise DataError(f"{path} cannot be written ({error.strerror}); name another file.") from error
 
@@ -58,8 +60,6 @@ def write(found: "xr.Dataset", path: Path) -> None:
 def as_json(found: "xr.Dataset") -> str:
     """All numbers but the maps: attributes, coordinates, and variables with their dimensions and units; NaN is null."""
     import json
-
-    import numpy as np
 
     def plain(values: "np.ndarray") -> list[object]:
         if not np.issubdtype(values.dtype, np.floating):
@@ -71,7 +71,7 @@ def as_json(found: "xr.Dataset") -> str:
     numbers = without_maps(found)
     return json.dumps(
         {
-            "attributes": numbers.attrs,
+            "attributes": {name: _plain_number(value) for name, value in numbers.attrs.items()},
             "coordinates": {str(name): plain(values.values) for name, values in numbers.coords.items()},
             "variables": {
                 str(name): {
@@ -84,6 +84,11 @@ def as_json(found: "xr.Dataset") -> str:
         },
         allow_nan=False,
     )
+
+
+def _plain_number(value: object) -> object:
+    """Numpy's numbers as Python's."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def as_table(found: "xr.Dataset") -> "pd.DataFrame":
@@ -128,6 +133,8 @@ def _scores(shown: "xr.Dataset") -> list[str]:
 def _ranks(found: "xr.Dataset") -> list[str]:
     low, high = float(found["rank_low_pooled"]), float(found["rank_high_pooled"])
     shares = found["rank_frequency_pooled"].values
+    if np.isnan(shares).any():
+        return ["rank histogram: none, as every member says yes or no"]
     expected = 1 / len(shares)
     lines = [
         f"rank histogram over all leads: {expected:.4f} expected at each of {len(shares)} ranks;"
