@@ -69,6 +69,13 @@ def test_entries_that_only_fit_together_are_taken_together() -> None:
     assert (request.steps, request.members, problems) == (900, 2, [])
 
 
+@pytest.mark.parametrize("text", ["9223372036854775807", "9" * 5000, "²"])
+def test_a_number_that_no_field_of_the_page_can_hold_is_one_sentence(text: str) -> None:
+    request, problems = request_from_query({"dataset": "spring-mesh", "seed": text, "members": "3"}, RESOLVE)
+    assert (request.seed, request.members) == (0, 3)
+    assert len(problems) == 1 and "seed=" in problems[0] and len(problems[0]) < 200
+
+
 def test_an_unknown_data_set_falls_back_to_the_first() -> None:
     request, problems = request_from_query({"dataset": "mars", "steps": "3"}, RESOLVE)
     assert request == defaults(next(iter(DATASETS)))

@@ -35,7 +35,7 @@ def test_the_first_visit_shows_real_sea_surface_temperature_with_coastlines(open
     expect(player(page).locator(".clock")).to_have_text("lead 12 months / 12 months · valid 2016-06")
     expect(player(page).get_by_text("150°W").first).to_be_visible()
     expect(page.get_by_text("Niño 3.4 plume")).to_be_visible()
-    assert "init=2015-06" in page.url
+    expect(page).to_have_url(re.compile("init=2015-06"), timeout=PATIENCE)
     with_coasts = page.evaluate(PICTURE)
     page.get_by_role("radio", name="Heatwave").click()
     wait_for_maps(page, variable="above-percentile-90")
@@ -70,8 +70,7 @@ def test_a_data_set_is_picked_a_short_forecast_runs_and_the_frames_change(open_p
     wait_until_frame_is_not(page, first)
     # the frame may have changed between the two lines above, so that its picture is the next one's
     page.wait_for_function(f"before => ({PICTURE})() !== before", arg=picture, timeout=PATIENCE)
-    assert "steps=20" in page.url
-    assert "members=3" in page.url
+    expect(page).to_have_url(re.compile("steps=20&members=3"), timeout=PATIENCE)
 
 
 def test_members_arrive_while_the_player_keeps_its_place(open_page: Open) -> None:

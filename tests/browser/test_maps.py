@@ -178,7 +178,7 @@ def test_one_map_fills_the_place_and_gives_it_back(open_page: Open) -> None:
     after = map_frame(page).bounding_box()
     assert before is not None and after is not None
     assert after["width"] > 1.5 * before["width"]
-    assert "maps=spread" in page.url
+    expect(page).to_have_url(re.compile("maps=spread"), timeout=PATIENCE)
     player(page).get_by_role("button", name="Spread", exact=True).click()
     expect(player(page).locator(".map")).to_have_count(4)
 
@@ -190,7 +190,7 @@ def test_a_dragged_box_becomes_the_mean_that_the_chart_shows(open_page: Open) ->
     page = open_page("/?dataset=sst-monthly", calm=True)
     drag(page, map_frame(page), (0.4, 0.4), (0.6, 0.6))
     expect(page.get_by_text("Mean over", exact=False)).to_be_visible(timeout=PATIENCE)
-    assert re.search(r"at=[-\d.]+(%2C[-\d.]+){3}", page.url)
+    expect(page).to_have_url(re.compile(r"at=[-\d.]+(%2C[-\d.]+){3}"), timeout=PATIENCE)
     page.mouse.move(5, 5)  # under the pointer is a value of its own
     values = player(page).locator(".map-value").all_text_contents()
     assert all(value.startswith("box mean") for value in values)
@@ -368,7 +368,7 @@ def test_the_demo_turns_its_pages(open_page: Open) -> None:
         expect(page.get_by_text(title)).to_be_visible(timeout=PATIENCE)
         expect(page.get_by_text(sign).first).to_be_visible(timeout=PATIENCE)
         wait_for_maps(page, playing="true")
-        assert f"demo={title[0]}" in page.url
+        expect(page).to_have_url(re.compile(f"demo={title[0]}"), timeout=PATIENCE)
         if not title.startswith("5"):
             page.keyboard.press("PageDown")
     page.get_by_role("button", name="Leave").click()

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Open
-from tests.browser.pages import PATIENCE, PICTURE, chart, map_frame, player, wait_for_maps
+from tests.browser.pages import PATIENCE, PICTURE, chart, map_frame, player, wait_for_maps, wait_until_idle
 
 pytestmark = pytest.mark.browser
 
@@ -105,7 +105,7 @@ def test_a_click_moves_the_place_of_all_maps_and_the_chart(open_page: Open) -> N
     assert at is not None
     pick(page, "Show members as", "Small maps")
     expect(player(page).locator(".map")).to_have_count(52, timeout=PATIENCE)
-    assert f"at={at[1]}" in page.url
+    expect(page).to_have_url(re.compile(f"at={at[1]}"), timeout=PATIENCE)
 
 
 def test_a_link_opened_elsewhere_shows_the_same(open_page: Open) -> None:
@@ -115,6 +115,8 @@ def test_a_link_opened_elsewhere_shows_the_same(open_page: Open) -> None:
         wait_for_maps(page, frame=5)
         expect(player(page).locator(".map")).to_have_count(15, timeout=PATIENCE)
         assert titles(page)[2] == "Member 9"  # pinned; the most typical, so not in this part of the order
+    for page in (one, other):
+        wait_until_idle(page)
     read = [
         (titles(page), player(page).locator(".map-value").all_text_contents(), page.url.split("/members")[1])
         for page in (one, other)

@@ -1,5 +1,6 @@
 """The page about skill in a real browser, whatever tables the models have."""
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -38,7 +39,7 @@ def test_a_link_opens_the_page_and_other_pages_follow_its_data_set(open_skill: O
     page.wait_for_url("**/skill?dataset=navier-stokes")
     page.get_by_test_id("stTopNavLink").filter(has_text="Forecast").click()
     expect(page.get_by_role("radio", name="Vorticity")).to_be_visible(timeout=PATIENCE)
-    assert "dataset=navier-stokes" in page.url
+    expect(page).to_have_url(re.compile("dataset=navier-stokes"), timeout=PATIENCE)
 
 
 def test_nothing_overflows_a_narrow_screen(open_skill: Open) -> None:

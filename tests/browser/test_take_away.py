@@ -22,7 +22,7 @@ from engine.cache import default_cache
 from engine.checkpoint import list_checkpoints
 from engine.datasets.netcdf import NETCDF_LOCK
 from tests.browser.conftest import Open
-from tests.browser.pages import PATIENCE, chart, wait_for_maps
+from tests.browser.pages import PATIENCE, chart, wait_for_maps, wait_until_idle
 
 pytestmark = pytest.mark.browser
 
@@ -75,6 +75,7 @@ def pick(tab: Locator, option: str) -> None:
     button = tab.get_by_role("radio", name=option, exact=True)
     button.click()
     expect(button).to_be_checked(timeout=PATIENCE)
+    wait_until_idle(tab.page)  # the button that saves is another one by then
 
 
 def test_the_members_are_the_engines_own(page: Page, tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_the_table_behind_the_chart_is_the_engine_s(open_verify: Open, expected:
     page = open_verify(LINK + "&score=bias")
     with page.expect_download(timeout=PATIENCE) as download:
         page.locator(".st-key-verify-scores-csv button").first.click()
-    assert download.value.suggested_filename.endswith("bias-from-1-frame-40.csv")
+    assert download.value.suggested_filename.endswith("bias_from-1-frame-40.csv")
     with download.value.path().open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == STEPS

@@ -103,6 +103,24 @@ def test_intervals_hold_the_mean_of_smooth_errors_as_often_as_they_say() -> None
     assert 0.91 * 200 <= held <= 0.99 * 200
 
 
+def test_draws_without_an_error_have_no_ratio_and_leave_an_interval_of_the_others() -> None:
+    squares = np.zeros((1, ALL.sum()))
+    blocks = blocks_of(smooth(np.random.default_rng(7), 1, *ALL.shape), ALL)
+    squares[:, blocks.of_cell == 3] = 1.0
+    found = intervals(blocks, squares, squares, 2 * squares, squares)["ratio"]
+    assert found.value == pytest.approx(2**0.5)
+    assert found.low == pytest.approx(2**0.5) and found.high == pytest.approx(2**0.5)
+
+
+def test_what_is_never_negative_has_no_negative_end_however_little_the_blocks_see() -> None:
+    random = np.random.default_rng(8)
+    squares = smooth(random, 1, *ALL.shape, width=6.0)[:, ALL] ** 4
+    blocks = blocks_of(smooth(random, 1, *ALL.shape, width=6.0), ALL)
+    found = intervals(blocks, squares, squares, squares, squares, seen=0.09)
+    assert min(found[name].low.min() for name in ("rmse", "spread", "ratio")) >= 0
+    assert found["bias"].low < 0
+
+
 def test_one_block_has_no_interval() -> None:
     one = np.zeros((40, 60), bool)
     one[3, 4] = True

@@ -12,7 +12,7 @@ import xarray as xr
 
 from engine.__main__ import main
 from engine.case import Case
-from engine.commands.one_forecast import as_table
+from engine.commands.one_forecast import as_json, as_table
 from engine.datasets import get_dataset
 from engine.errors import RequestError
 from engine.evaluation import baseline_scores, score_forecast, score_record_forecast, score_variable_forecast
@@ -164,6 +164,13 @@ def test_the_numbers_of_one_forecast_are_those_of_an_evaluation_of_it(flow_model
         shown = variable_named(name, "vorticity" if dataset.calendar is None else "anomaly")
         derived = score_variable_forecast(made, dataset.load(run), int(frame), dataset, shown)
         np.testing.assert_allclose(verify_request(request, shown)["crps"], derived["crps"][:, 0], rtol=2e-5)
+
+
+def test_attributes_that_come_from_files_can_be_written_as_json() -> None:
+    found = xr.Dataset({"crps": ("lead", [0.5, np.nan])}, {"lead": [1.0, 2.0]}, {"training_runs": np.int64(59)})
+    read = json.loads(as_json(found))
+    assert read["attributes"] == {"training_runs": 59}
+    assert read["variables"]["crps"]["values"] == [0.5, None]
 
 
 @pytest.mark.parametrize("ending", ["csv", "json", "nc"])
