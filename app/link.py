@@ -104,8 +104,8 @@ def read_entry(field: str, text: str) -> Any:
     return _READERS[field](field, text) if field in _READERS else text
 
 
-LARGEST = {"seed": 2**53 - 1, "steps": 100_000}
-"""What the browser's number fields still tell apart, and lengths that a page can be asked for."""
+LARGEST = {"seed": 2**53 - 1}
+"""What the browser's number fields still tell apart."""
 
 
 def _whole(field: str, text: str) -> int:
