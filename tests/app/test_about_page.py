@@ -164,12 +164,12 @@ def test_clearing_the_stored_forecasts_asks_first_and_says_what_it_freed(open_ab
     cache = default_cache()
     cache.put("a", np.zeros(1000, np.float32))
     page = open_about("This machine")
-    assert "1 windows of single members, 4.1 kB" in cells(page)
+    assert "1 windows and refinements of single members, 4.1 kB" in cells(page)
     assert "loses no result for good" in said(page)
     page.button(key="about-clear").click().run()
     assert page.success[0].value == "The stored forecasts are gone; 4.1 kB are free again."
     assert cache.get("a") is None
-    assert "0 windows of single members, 0 B" in cells(page)
+    assert "0 windows and refinements of single members, 0 B" in cells(page)
 
 
 def test_a_folder_is_measured_without_following_links(tmp_path: Path) -> None:

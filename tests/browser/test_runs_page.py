@@ -130,7 +130,7 @@ def test_about_opens_a_model_card_and_says_what_is_stored(visit: Open) -> None:
     expect(page.get_by_text("SHA-256 of the weights")).to_be_visible(timeout=PATIENCE)
     expect(page).to_have_url(re.compile("section=Models"), timeout=PATIENCE)
     page.get_by_role("tab", name="This machine").click()
-    expect(page.get_by_text(re.compile("windows of single members"))).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text(re.compile("of single members"))).to_be_visible(timeout=PATIENCE)
     page.get_by_role("tab", name="Data and licences").click()
     page.get_by_role("button", name="Check the files").click()
     expect(page.get_by_text(re.compile(r"^All \d+ files are as they were published"))).to_be_visible(timeout=PATIENCE)
