@@ -83,8 +83,10 @@ def set_stage(*, members: bool = False) -> Stage | None:
     session.follow_history()
     visit = session.visit()
     session.leave_scene_of_another(st.session_state.get("dataset", visit.dataset))
-    scene_banner()
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="top"):
+    banner, top, problems, strip = (st.container() for _ in range(4))  # so that what comes and goes moves nothing below
+    with banner:
+        scene_banner()
+    with top, st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="top"):
         dataset = get_dataset(controls.dataset_control(visit.dataset, width=180))
         model, quantity = (st.container(width="content") for _ in range(2))
     request, given = sidebar(dataset, model)
@@ -94,7 +96,7 @@ def set_stage(*, members: bool = False) -> Stage | None:
         return None
     session.keep(request or given)
     for problem in (*visit.complaints, *visit.problems):
-        st.error(plain(problem))
+        problems.error(plain(problem))
     if request is not None:
         session.rejoin(request)
     shown = session.shown(dataset.name, request)
@@ -104,7 +106,8 @@ def set_stage(*, members: bool = False) -> Stage | None:
     if members and shown is not None and shown.summary.ensemble is None:
         shown, occasion = None, f"members of {dataset.name}"
     if visit.run is not None:
-        st.fragment(progress_strip, run_every=0.5)(dataset.name)
+        with strip:
+            st.fragment(progress_strip, run_every=0.5)(dataset.name)
     if shown is None:
         begin(occasion, request)
         session.write_link(dataset.name)

@@ -26,16 +26,18 @@ def show(stage: Stage) -> None:
     """Maps of an event or of quantiles; below, the event at a place, over the area, and verified."""
     corner = heading_row(stage)
     dataset, summary = stage.dataset, stage.summary
-    picked = controls(dataset, summary, stage.variable)
+    with st.container():  # so that the maps keep their place on the page, however many controls there are
+        picked = controls(dataset, summary, stage.variable)
     try:
         with st.spinner("Finding the threshold …", show_time=True):
             found = outlook(summary, picked.event)
     except EngineError as error:
         st.warning(plain(str(error)))
         return
-    st.caption(f"{baseline_words(summary, picked.event)} {members_words(summary)}")
-    if found.counted.any() and (found.never or found.always):
-        st.info(extreme_words(picked, found), icon=":material/info:")
+    with st.container():
+        st.caption(f"{baseline_words(summary, picked.event)} {members_words(summary)}")
+        if found.counted.any() and (found.never or found.always):
+            st.info(extreme_words(picked, found), icon=":material/info:")
     maps, below, checks = (st.container() for _ in range(3))
     with checks:  # stands below the maps, which have to know whether their time matters to it
         follows = session.saw_maps() and scores_heading(dataset, picked.event)

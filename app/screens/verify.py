@@ -19,10 +19,11 @@ def show(stage: Stage) -> None:
     if stage.shown.origin == "arriving":
         st.info("The forecast is verified once all of it is there.", icon=":material/hourglass:")
         return
-    if stage.shown.origin == "example":
-        st.caption(EXAMPLE)
-    if stage.summary.members < 2:
-        st.info("One member has an error, but no spread, no fair CRPS and no ranks: ask for two or more.")
+    with st.container():  # so that the maps keep their place on the page, whatever is said above them
+        if stage.shown.origin == "example":
+            st.caption(EXAMPLE)
+        if stage.summary.members < 2:
+            st.info("One member has an error, but no spread, no fair CRPS and no ranks: ask for two or more.")
     try:
         found = verified(stage)
     except RequestError as error:

@@ -10,17 +10,25 @@ PICTURE = """() => [...document.querySelectorAll('*')]
 
 def player(page: Page) -> Locator:
     """The maps, once they are there."""
-    found = page.locator(".player")
-    expect(found).to_have_count(1, timeout=PATIENCE)  # those of the run before are gone
-    expect(found).to_be_visible(timeout=PATIENCE)
-    return found
+    expect(page.locator(".player:visible")).to_have_count(1, timeout=PATIENCE)  # those of another page are gone
+    return page.locator(".player")
 
 
 def wait_for_maps(page: Page, **shown: object) -> None:
     """Wait until the maps show this: `frames` of them, a `variable`, whether they are `playing`; and no others."""
     said = "".join(f'[data-{name}="{value}"]' for name, value in shown.items())
-    expect(page.locator(f".player{said}")).to_be_visible(timeout=PATIENCE)
-    expect(page.locator(".player")).to_have_count(1, timeout=PATIENCE)  # those of the run before are gone
+    expect(page.locator(f".player{said}:visible")).to_have_count(1, timeout=PATIENCE)
+    expect(page.locator(".player")).to_have_count(1, timeout=PATIENCE)  # those of another page are gone
+
+
+def mark_maps(page: Page) -> None:
+    """Mark the maps as they stand in the page, for `are_marked`."""
+    player(page).evaluate("maps => { maps.marked = true; }")
+
+
+def are_marked(page: Page) -> bool:
+    """Whether these are the very maps that were marked, and not others drawn in their place."""
+    return bool(player(page).evaluate("maps => maps.marked === true"))
 
 
 def wait_until_idle(page: Page) -> None:

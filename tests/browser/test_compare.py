@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Open
-from tests.browser.pages import PATIENCE, chart, cursor, drag, map_frame, player, wait_for_maps
+from tests.browser.pages import PATIENCE, are_marked, chart, cursor, drag, map_frame, mark_maps, player, wait_for_maps
 
 pytestmark = pytest.mark.browser
 
@@ -141,8 +141,10 @@ def test_spread_and_error_of_both_are_shown_too(visit: Open) -> None:
 def test_particles_have_no_divider_but_both_forecasts(visit: Open) -> None:
     page = visit("/compare?dataset=spring-mesh&steps=6&members=3&b.members=4", calm=True)
     expect(page.get_by_text("3 members · 6 steps").first).to_be_visible(timeout=PATIENCE)
+    mark_maps(page)
     page.get_by_role("button", name="Run B").click()
     expect(map_named(page, "difference")).to_be_visible(timeout=PATIENCE)
     wait_for_maps(page, frames="7")
     expect(map_named(page, "b")).to_be_visible()
     expect(divider(page)).to_have_count(0)
+    assert are_marked(page)  # B came to the maps of A

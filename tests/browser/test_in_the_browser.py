@@ -10,8 +10,10 @@ from tests.browser.conftest import Open
 from tests.browser.pages import (
     PATIENCE,
     PICTURE,
+    are_marked,
     chart,
     frame,
+    mark_maps,
     player,
     wait_for_maps,
     wait_until_frame_is_not,
@@ -75,6 +77,7 @@ def test_a_data_set_is_picked_a_short_forecast_runs_and_the_frames_change(open_p
 
 def test_members_arrive_while_the_player_keeps_its_place(open_page: Open) -> None:
     page = open_page("/?dataset=navier-stokes&members=40&seed=11", calm=True)
+    mark_maps(page)
     page.get_by_role("button", name="Run").click()
     expect(page.get_by_text(re.compile(r"\d+ of 40 members · 16 of 64 steps"))).to_be_visible(timeout=PATIENCE)
     wait_for_maps(page, frames=17)
@@ -84,6 +87,7 @@ def test_members_arrive_while_the_player_keeps_its_place(open_page: Open) -> Non
     assert frame(page) == 5
     expect(page.get_by_text(re.compile(r"^done"))).to_be_visible(timeout=PATIENCE)
     assert frame(page) == 5
+    assert are_marked(page)  # they were there all the time
 
 
 def test_what_has_arrived_of_a_cancelled_run_stays_and_is_not_computed_again(open_page: Open) -> None:
