@@ -1,28 +1,39 @@
 """The page's frame and navigation: `python -m streamlit run app/main.py` from the project's root."""
 
+from importlib import import_module
 from pathlib import Path
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from app import session
-from app.screens import about, compare, data, forecast, members, probability, runs, sampler, skill, verify
 
 HERE = Path(__file__).parent
+
+
+def screen(name: str, title: str, icon: str) -> StreamlitPage:
+    """The page of a file in `app/screens`, which is loaded when a person first turns to it: all take a second more."""
+
+    def show() -> None:
+        import_module(f"app.screens.{name}").show()
+
+    return st.Page(show, title=title, icon=f":material/{icon}:", url_path=name, default=name == "forecast")
+
 
 st.set_page_config(page_title="Coldcast", page_icon=str(HERE / "icon.svg"), layout="wide")
 st.html(HERE / "style.css")
 page = st.navigation(
     [
-        st.Page(forecast.show, title="Forecast", icon=":material/air:", default=True),
-        st.Page(members.show, title="Members", icon=":material/groups:", url_path="members"),
-        st.Page(probability.show, title="Probability", icon=":material/percent:", url_path="probability"),
-        st.Page(verify.show, title="Verify", icon=":material/fact_check:", url_path="verify"),
-        st.Page(compare.show, title="Compare", icon=":material/compare:", url_path="compare"),
-        st.Page(skill.show, title="Skill", icon=":material/leaderboard:", url_path="skill"),
-        st.Page(sampler.show, title="Sampler", icon=":material/footprint:", url_path="sampler"),
-        st.Page(data.show, title="Data", icon=":material/database:", url_path="data"),
-        st.Page(runs.show, title="Runs", icon=":material/history:", url_path="runs"),
-        st.Page(about.show, title="About", icon=":material/info:", url_path="about"),
+        screen("forecast", "Forecast", "air"),
+        screen("members", "Members", "groups"),
+        screen("probability", "Probability", "percent"),
+        screen("verify", "Verify", "fact_check"),
+        screen("compare", "Compare", "compare"),
+        screen("skill", "Skill", "leaderboard"),
+        screen("sampler", "Sampler", "footprint"),
+        screen("data", "Data", "database"),
+        screen("runs", "Runs", "history"),
+        screen("about", "About", "info"),
     ],
     position="top",
 )

@@ -9,7 +9,6 @@ Source: Bröcker & Smith 2007 (doi:10.1175/WAF993.1), with an effective number o
 """
 
 import numpy as np
-from scipy.stats import binom
 
 LEVEL = 0.95
 
@@ -55,6 +54,8 @@ def consistency_band(cells: np.ndarray, ranks: int) -> tuple[np.ndarray, np.ndar
     cells: the number of independent cells, (…,). The band is for each rank by itself: of all ranks one in twenty of a
     reliable ensemble lies outside.
     """
+    from scipy.stats import binom  # takes half a second to load, which the page need not wait for
+
     whole = np.maximum(1, np.round(cells))
     tail = (1 - LEVEL) / 2
     low, high = (binom.ppf(share, whole, 1 / ranks) / whole for share in (tail, 1 - tail))

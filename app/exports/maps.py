@@ -6,7 +6,7 @@ import numpy as np
 
 from app.player import Panel, View
 from app.player.view import Lines, Strand
-from app.plots.lines import Line
+from app.plots.line import Line
 
 
 def panel_named(view: View, name: str) -> Panel:

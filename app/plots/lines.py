@@ -1,7 +1,6 @@
 """Lines and dots of many members on one map, drawn with matplotlib as the page draws them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,23 +9,10 @@ from matplotlib.collections import EllipseCollection, LineCollection
 from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
 
+from app.plots.line import Line
+
 DOT = 0.07  # radius of a particle in units of the axes
 POINTS = 0.75  # per pixel of the page
-
-
-@dataclass(frozen=True, eq=False)
-class Line:
-    """A line through points, (point, 2) in the units of the axes, or dots at them; width in pixels of the page.
-
-    legend: what its kind is called; colour: empty for that of letters.
-    """
-
-    points: np.ndarray
-    legend: str
-    colour: str
-    width: float
-    opacity: float = 1.0
-    dots: bool = False
 
 
 class Lines:

@@ -13,7 +13,8 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from scipy.ndimage import distance_transform_edt
 
-from app.plots.lines import Line, Lines, legend_of
+from app.plots.line import Line
+from app.plots.lines import Lines, legend_of
 from app.plots.particles import Particles, radii_of
 from app.plots.static_map import DRAWING
 

@@ -18,7 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.path import Path
 from plotly.colors import cmocean, unlabel_rgb
 
-from app.plots.lines import Line, Lines, legend_of
+from app.plots.line import Line
+from app.plots.lines import Lines, legend_of
 from engine.coastlines import coastlines_dir, natural_earth_path, resolution_for
 from engine.errors import DataError, RequestError
 

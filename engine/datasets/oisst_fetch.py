@@ -14,7 +14,6 @@ from pathlib import Path
 
 import netCDF4
 import numpy as np
-from scipy.io import netcdf_file
 
 from engine.datasets.netcdf import NETCDF_LOCK
 from engine.datasets.oisst_servers import Server, Subset, find_server
@@ -234,6 +233,8 @@ def _rewrite(raws: Sequence[Path], target: Path, box: Box, year: int, source: Se
 
 def _check_whole(raw: Path, host: str) -> None:
     """The netCDF library reads the missing end of a file in the classic format as zeros, and 0 °C is plausible."""
+    from scipy.io import netcdf_file  # takes a tenth of a second to load, which the page need not wait for
+
     with raw.open("rb") as file:
         start = file.read(512)
     if start.startswith(b"\x89HDF\r\n\x1a\n"):

@@ -29,6 +29,6 @@ def test_the_page_of_the_guide_shows_a_map_and_writes_the_link(monkeypatch: pyte
 
 def test_its_line_fits_into_the_list_of_pages() -> None:
     main = (Path(__file__).parents[2] / "app" / "main.py").read_text(encoding="utf-8")
-    first = main.index("        st.Page(")
+    first = main.index("        screen(")
     ast.parse(f"{main[:first]}        {LINE.strip()},\n{main[first:]}")
-    assert LINE.strip().startswith("st.Page(range.show")
+    assert LINE.strip().startswith('screen("range"')
