@@ -20,6 +20,7 @@ from engine.errors import EngineError, RequestError
 from engine.jobs import Job
 from engine.requests import ResolvedRequest
 
+MORE_MEMBERS = 1.5  # times as many as are shown: then they are
 SECONDS_BETWEEN_PARTS = 2.0  # of a run under way: each redraws the page, and takes the browser memory and time
 SHARED = {"demo", "dataset", *FIELDS, *READERS}  # names in the link that mean the same on all pages
 SHARE_BETWEEN_PARTS = 0.2  # of the time since the start: the more members there are, the less a few of them change
@@ -271,7 +272,16 @@ def has_more(job: Job, dataset: str) -> bool:
     shown, when = here.arrived
     now = time.monotonic()
     wait = max(SECONDS_BETWEEN_PARTS, SHARE_BETWEEN_PARTS * (now - here.started))
-    return ensemble.block_shape != shown and now - when >= wait
+    return is_worth_showing(ensemble.block_shape, shown) and now - when >= wait
+
+
+def is_worth_showing(arrived: tuple[int, int], shown: tuple[int, int]) -> bool:
+    """Whether so many members and lead times are more than those shown: a few members more change little.
+
+    To draw the page anew leaves some 15 MB behind in the browser, which it clears away when it finds the time.
+    """
+    (members, leads), (members_shown, leads_shown) = arrived, shown
+    return leads > leads_shown or members >= MORE_MEMBERS * members_shown > 0
 
 
 def start(request: ResolvedRequest, *, beside: bool = False) -> None:

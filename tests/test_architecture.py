@@ -1,6 +1,6 @@
 """The arrows between the parts, read from the imports themselves.
 
-app.main → pages → controls, plots, player → engine; inside the engine forecasting and jobs are on top.
+app.main → screens → controls, plots, player → engine; inside the engine forecasting and jobs are on top.
 """
 
 import ast
@@ -195,10 +195,19 @@ def test_the_module_is_where_the_layout_puts_it(name: str) -> None:
 # -- the app -----------------------------------------------------------------------------------------------
 
 
-def test_only_the_main_script_imports_pages() -> None:
+def test_nothing_imports_pages() -> None:
     for name in within("app"):
-        if name != "app.main" and not inside(name, "app.screens"):
+        if not inside(name, "app.screens"):
             assert not [target for target in modules()[name].all if inside(target, "app.screens")], name
+
+
+def test_the_main_script_lists_every_page() -> None:
+    listed = re.findall(r'^ *screen\("(\w+)"', (ROOT / "app" / "main.py").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(name.rpartition(".")[2] for name in within("app.screens") if name != "app.screens")
+
+
+def test_the_first_page_waits_for_no_library_that_others_need() -> None:
+    assert not loaded_by("app.main", "app.screens.forecast") & {"matplotlib", "cartopy", "scipy", "contourpy", "PIL"}
 
 
 def test_nothing_imports_the_main_script() -> None:

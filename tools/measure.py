@@ -248,7 +248,7 @@ def second_frame(browser: Browser, address: str, dataset: str) -> float:
 
 
 COUNT_DRAWN = """async (player, seconds) => {
-    const drawn = () => Number(player.dataset.drawn);
+    const drawn = () => Number(player.framesDrawn);
     const [before, start] = [drawn(), performance.now()];
     await new Promise(done => setTimeout(done, 1000 * seconds));
     return {playing: player.dataset.playing, rate: 1000 * (drawn() - before) / (performance.now() - start)};

@@ -12,8 +12,14 @@ class Charts {
     this.found = [...document.querySelectorAll(".js-plotly-plot")];
   }
 
+  // Draw the cursors anew where the frame is another one.
+  follow(frame) {
+    if (frame !== this.frame) this.move(frame);
+  }
+
   // Draw the cursor of every chart at a frame.
   move(frame) {
+    this.frame = frame;
     for (const chart of this.found) if (chart.layout?.meta?.cursor) this.moveIn(chart, frame);
   }
 

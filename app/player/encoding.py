@@ -114,6 +114,7 @@ def _header(view: View, scales: Mapping[str, Mapping[str, float]]) -> dict[str, 
         "onEarth": on_earth,
         "solidName": "land" if on_earth else "obstacle",
         "blends": view.blends,
+        "coarse": view.coarse,
         "labels": view.labels,
         "place": {"cell": place.south * columns + place.west}
         if place.is_cell

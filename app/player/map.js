@@ -66,6 +66,7 @@ class FieldMap {
     this.image = new ImageData(nx, ny);
     this.pixels = new Uint32Array(this.image.data.buffer);
     this.small = new OffscreenCanvas(nx, ny);
+    this.smallContext = this.small.getContext("2d"); // once: every frame would leave another object behind
     this.solidImage = new OffscreenCanvas(nx, ny);
     const solid = new ImageData(nx, ny);
     for (let cell = 0; cell < nx * ny; cell++) {
@@ -149,7 +150,8 @@ class FieldMap {
 
   resize() {
     const scale = window.devicePixelRatio || 1;
-    const width = Math.max(1, Math.round(this.frameNode.clientWidth * scale));
+    this.shownWidth = this.frameNode.clientWidth; // asking for it makes the browser lay the page out
+    const width = Math.max(1, Math.round(this.shownWidth * scale));
     const height = Math.max(1, Math.round(this.frameNode.clientHeight * scale));
     if (this.canvas.width !== width) this.canvas.width = width;
     if (this.canvas.height !== height) this.canvas.height = height;
@@ -203,7 +205,7 @@ class FieldMap {
       pixels[pixel] = at === at ? colours[at < 0 ? 0 : at > 255 ? 255 : Math.round(at)] : 0;
     }
     this.shareBeyond = counted ? beyond / counted : 0;
-    this.small.getContext("2d").putImageData(this.image, 0, 0);
+    this.smallContext.putImageData(this.image, 0, 0);
     this.drawImage(this.small, true);
     this.drawImage(this.solidImage, false);
   }
@@ -214,7 +216,7 @@ class FieldMap {
     const [perX, perY] = [nx / (x[1] - x[0]), ny / (y[1] - y[0])];
     const width = (viewport.x[1] - viewport.x[0]) * perX;
     const height = (viewport.y[1] - viewport.y[0]) * perY;
-    const cellSize = this.frameNode.clientWidth / width;
+    const cellSize = this.shownWidth / width;
     this.context.imageSmoothingEnabled = smooth && cellSize < SHARP;
     const [left, top] = [(viewport.x[0] - x[0]) * perX, (y[1] - viewport.y[1]) * perY];
     this.context.drawImage(image, left, top, width, height, 0, 0, this.canvas.width, this.canvas.height);

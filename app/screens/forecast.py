@@ -1,6 +1,11 @@
 """The forecast page: pick, run, look, ask why."""
 
+import json
+
+import streamlit as st
+
 from app import session
+from app.backend import Shown
 from app.forecast.charts import charts
 from app.frame import Stage, on_a_forecast
 from app.player import player
@@ -14,5 +19,14 @@ def show(stage: Stage) -> None:
     view = moments_view(stage.dataset, stage.shown, stage.variable)
     take_away(stage, view, heading_row(stage))
     player(view, answers_of(stage.summary, stage.variable), key=f"{stage.dataset.name}/player")
-    if session.saw_maps():
+    if not session.saw_maps():
+        return
+    if awaits_leads(stage.shown):
+        st.caption("The curves follow once all lead times are there.")
+    else:
         charts(stage.dataset, stage.summary, stage.variable)
+
+
+def awaits_leads(shown: Shown) -> bool:
+    """Whether lead times are still to come: until then every part would draw curves of another length."""
+    return shown.origin == "arriving" and shown.summary.leads[-1] < json.loads(shown.summary.request)["steps"]

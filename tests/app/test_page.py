@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app import session
 from app.backend import Backend, Cost
 from app.demo import SCENES
 from app.forecast.running import cost_words
@@ -233,10 +234,29 @@ def test_members_are_shown_as_they_arrive(open_page: Open, engine: FakeEngine) -
     assert not page.exception
     assert ":violet-badge[arriving]" in heading(page)
     assert len(maps(page)) == 1
+    assert not page.get("plotly_chart")  # their leads are not all there
+    assert any("curves follow" in caption.value for caption in page.caption)
     page = arrive(page, "of 10 members · 6 steps")
     assert not page.exception
+    assert len(page.get("plotly_chart")) == 3
     page = to_the_end(page)
     assert heading(page).startswith(":green-badge[done]") and "10 members · 6 steps" in heading(page)
+
+
+@pytest.mark.parametrize(
+    ("arrived", "shown", "is_worth"),
+    [
+        ((1, 16), (0, 0), True),
+        ((10, 32), (10, 16), True),  # further
+        ((14, 64), (10, 64), False),  # a few members more
+        ((15, 64), (10, 64), True),
+        ((10, 64), (10, 64), False),
+    ],
+)
+def test_a_few_members_more_do_not_draw_the_page_anew(
+    arrived: tuple[int, int], shown: tuple[int, int], is_worth: bool
+) -> None:
+    assert session.is_worth_showing(arrived, shown) == is_worth
 
 
 def test_what_has_arrived_of_a_cancelled_run_stays_and_says_so(open_page: Open, engine: FakeEngine) -> None:
