@@ -186,6 +186,19 @@ def test_nothing_overflows_a_narrow_screen(address: str, browser: Browser, schem
     assert box["x"] + box["width"] <= 400
 
 
+def test_the_ends_of_the_colours_are_read_on_two_narrow_maps_beside_one_another(address: str, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 400, "height": 800}, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(address + "/?dataset=spring-mesh&limits=error:-0.0127:0.0127")  # long numbers, and few within them
+    legends = player(page).locator(".legend")
+    expect(legends).to_have_count(4)
+    cut = legends.locator(".limit").evaluate_all("all => all.map(each => each.scrollWidth - each.clientWidth)")
+    over = legends.evaluate_all("all => all.map(each => each.scrollWidth - each.clientWidth)")
+    context.close()
+    assert max(cut) <= 0
+    assert max(over) <= 0
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("link", ["?dataset=sst-monthly", "?dataset=navier-stokes", "?dataset=spring-mesh", "?demo=2"])
 @pytest.mark.parametrize("width", [320, 400, 768, 1100, 1440, 2560])
