@@ -110,13 +110,13 @@ def fitted_moments(dataset: Dataset, summary: Summary, variable: Variable) -> Li
     return summary.once("fitted", variable.name, make=fit)
 
 
-def fitted_beside(
+def with_own_panels(
     summary: Summary, variable: Variable, view: View, fields: Mapping[str, np.ndarray], panels: tuple[Panel, ...]
-) -> Limits:
-    """The ends that fit maps of a page's own: what they share with the first page's maps begins as there."""
+) -> View:
+    """The view with maps of a page's own: colours that they share with the first page's maps begin as there."""
     own = limits_that_fit({**view.fields, **fields}, panels, view.solid)
     first = fitted_moments(get_dataset(summary.dataset), summary, variable)
-    return {group: first.get(group, ends) for group, ends in own.items()}
+    return with_panels(view, fields, panels, fitted={group: first.get(group, ends) for group, ends in own.items()})
 
 
 def member_fields(summary: Summary, variable: Variable, member: int) -> dict[str, np.ndarray]:

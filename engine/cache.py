@@ -149,12 +149,12 @@ class ArrayCache:
             with self._reporting(index):
                 rows = self._rows()
                 names = [name for key, name in rows.items() if keys is None or key in keys]
-                sizes = {name: size for name in set(names) if (size := self._size(name)) is not None}
+                if keys is None:  # also files that no row names
+                    sizes = {path.stem: size for _, size, path in self._measured() if path.suffix == ".npy"}
+                else:
+                    sizes = {name: size for name in set(names) if (size := self._size(name)) is not None}
                 there = sum(name in sizes for name in names)  # others had to make room
                 found = Usage(there, len(sizes), sum(sizes.values()))
-                if keys is None:  # also files that no row names
-                    files = [size for _, size, path in self._measured() if path.suffix == ".npy"]
-                    found = Usage(there, len(files), sum(files))
         return found
 
     def delete(self, keys: Collection[str]) -> int:

@@ -37,10 +37,8 @@ def write_csv_table(path: Path, table: "pd.DataFrame") -> None:
 
     Raises: DataError if it cannot be written.
     """
-    partial = path.with_name(f"{path.name}.partial")
     try:
-        table.to_csv(partial, index=False, float_format="%.6g", lineterminator="\n", encoding="utf-8")
-        os.replace(partial, path)
+        write_text(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
     except OSError as error:
         raise DataError(f"{path} cannot be written ({error.strerror}); name another file.") from error
 

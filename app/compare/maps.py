@@ -9,7 +9,7 @@ from app.frame import Stage
 from app.player import Panel, View
 from app.player.view import AT_TRUTH, NO_TRUTH, Scale
 from app.summary import Maps, Summary
-from app.views import base_view, fitted_beside, with_panels
+from app.views import base_view, with_own_panels
 from app.wording import pretty_units
 from engine.variables import Variable, variable_named
 
@@ -32,7 +32,7 @@ def compare_view(stage: Stage, rival: Summary, shown: str) -> View:
             fields[f"b_{axis}"] = rival.maps(variable_named(stage.dataset.name, f"q_{axis}")).mean[:frames]
     view = replace(view, beside=rival.request, blends=variable.threshold is None)
     panels = panels_of(variable, shown, is_grid=view.kind == "grid")
-    return with_panels(view, fields, panels, fitted=fitted_beside(stage.summary, stage.variable, view, fields, panels))
+    return with_own_panels(stage.summary, stage.variable, view, fields, panels)
 
 
 def alone_view(stage: Stage) -> View:
@@ -42,9 +42,7 @@ def alone_view(stage: Stage) -> View:
     view = replace(base_view(stage.dataset, stage.shown, stage.variable), blends=not percent)
     _, a, _, truth = _field_panels(stage.variable)
     fields = {"a": times * maps.mean, "truth": times * maps.truth}
-    return with_panels(
-        view, fields, (a, truth), fitted=fitted_beside(stage.summary, stage.variable, view, fields, (a, truth))
-    )
+    return with_own_panels(stage.summary, stage.variable, view, fields, (a, truth))
 
 
 def panels_of(variable: Variable, shown: str, *, is_grid: bool) -> tuple[Panel, ...]:

@@ -24,7 +24,7 @@ function recall(view) {
   if (link.has("lead") && !Number.isNaN(lead)) Object.assign(known, { position: away.indexOf(Math.min(...away)), playing: false });
   const sides = (link.get("view") ?? "").split(",").map(Number);
   if (sides.length === 4 && sides.every(Number.isFinite)) known.viewport = { x: sides.slice(0, 2), y: sides.slice(2) };
-  const maps = (link.get("maps") ?? "").split(",").filter((id) => view.panels.some((panel) => panel.id === id));
+  const maps = mapsOf(view, (link.get("maps") ?? "").split(","));
   if (maps.length) known.maps = maps;
   if (link.get("colours") === "own") known.ownColours = true;
   const divider = Number(link.get("divider") ?? NaN);
@@ -32,12 +32,17 @@ function recall(view) {
   return known;
 }
 
+// Those of some maps that a view has: other pages have others.
+function mapsOf(view, ids) {
+  return ids.filter((id) => view.panels.some((panel) => panel.id === id));
+}
+
 // Write into the link what differs from how the maps begin. Nothing is asked of the server.
 function writeLink({ view, known, position, playing, viewport, isWhole }) {
   const parts = [];
   if (!playing) parts.push(`lead=${Number(view.leads[Math.round(position)].toPrecision(6))}`);
   if (!isWhole) parts.push(`view=${[...viewport.x, ...viewport.y].map((each) => Number(each.toPrecision(5))).join(",")}`);
-  const maps = (known.maps ?? []).filter((id) => view.panels.some((panel) => panel.id === id));
+  const maps = mapsOf(view, known.maps ?? []);
   if (maps.length && maps.length < view.panels.length) parts.push(`maps=${maps.join(",")}`);
   if (known.ownColours) parts.push("colours=own");
   if (known.divider !== undefined && view.panels.some((panel) => panel.swipe.length)) parts.push(`divider=${known.divider}`);

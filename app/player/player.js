@@ -21,7 +21,7 @@ const ICONS = {
   link: "M6.5 5H4a3 3 0 0 0 0 6h2.5V9.5H4a1.5 1.5 0 0 1 0-3h2.5zM9.5 5H12a3 3 0 0 1 0 6H9.5V9.5H12a1.5 1.5 0 0 0 0-3H9.5zM5 7.3h6v1.4H5z",
   help: "M8 1a7 7 0 1 0 0 14A7 7 0 0 0 8 1zm0 2.8c1.7 0 2.7 1 2.7 2.3 0 1.8-1.9 1.8-1.9 3.2H7.2c0-2.2 1.8-2.1 1.8-3.2 0-.5-.4-.8-1-.8s-1.1.4-1.2 1.1l-1.6-.3C5.5 4.6 6.5 3.8 8 3.8zM7.1 10.3h1.8V12H7.1z",
 };
-const SPARING = 30; // ms from frame to frame while members arrive: who computes them may need the processor
+const SPARING = 30; // ms from frame to frame where values are coarse: of members that arrive, or of very many maps
 const KEYS = [
   ["Space", "play or pause"],
   ["← →", "one lead back or on"],

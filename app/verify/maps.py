@@ -10,7 +10,7 @@ from app import session, wording
 from app.frame import Stage
 from app.player import Panel, View, player
 from app.player.view import AT_TRUTH, NO_TRUTH, Scale
-from app.views import answers_of, base_view, fitted_beside, with_panels
+from app.views import answers_of, base_view, with_own_panels
 from app.wording import pretty_units
 
 
@@ -23,7 +23,7 @@ def score_maps(stage: Stage, found: xr.Dataset) -> View:
     if stage.variable.threshold is not None:
         fields |= {name: 100 * fields[name] for name in ("error", "spread", "truth")}
     panels = panels_of(stage, several=found.attrs["members"] > 1)
-    view = with_panels(view, fields, panels, fitted=fitted_beside(stage.summary, stage.variable, view, fields, panels))
+    view = with_own_panels(stage.summary, stage.variable, view, fields, panels)
     player(view, answers_of(stage.summary, stage.variable), key=f"{stage.dataset.name}/verify")
     return view
 

@@ -8,10 +8,10 @@ import numpy as np
 from app import session, wording
 from app.frame import Stage
 from app.place import Place, coordinates_of, middle, place_at, span
-from app.player import Panel, View, fitted_limits, player
+from app.player import Panel, View, player
 from app.player.view import NO_TRUTH, Scale
 from app.summary import Scores, score, solid_channel
-from app.views import answers_of, fitted_moments, springs, with_panels
+from app.views import answers_of, springs, with_own_panels
 from app.wording import pretty_units
 from engine.coastlines import coastlines
 from engine.datasets import Dataset, Run
@@ -186,10 +186,8 @@ def show_maps(
         blends=stage.variable.threshold is None,
         waits=not session.saw_maps(),
     )
-    fitted = fitted_limits(replace(view, fields=fields, panels=panels))
-    known = fitted_moments(dataset, stage.summary, stage.variable)  # what all pages begin with
-    fitted |= {group: ends for group, ends in known.items() if group in fitted}
-    view = replace(with_panels(view, fields, panels, fitted=fitted), dataset=f"{dataset.name}-{part}")
+    view = with_own_panels(stage.summary, stage.variable, view, fields, panels)
+    view = replace(view, dataset=f"{dataset.name}-{part}")
 
     def look_at(place: Place) -> None:
         session.change_look(dataset.name, at=coordinates_of(place, x, y))

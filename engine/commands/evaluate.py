@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.commands.forecast import add_request_arguments, request_from, show_progress
-from engine.commands.one_forecast import as_json, check_ending, lines_of, write
+from engine.commands.one_forecast import as_table, check_ending, lines_of, write
 from engine.errors import DataError, RequestError
-from engine.tables import write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     convention = "paper" if arguments.paper_convention else "fair"
     print("\n".join(report(scores, convention=convention, every=arguments.every)))
     if arguments.out is not None:
-        _write(scores, arguments.out)
+        write(scores, arguments.out, lambda found: _flat(found).to_csv())
     return 0
 
 
@@ -104,7 +103,7 @@ def _verify_one(dataset: "Dataset", arguments: argparse.Namespace) -> int:
     )
     print("\n".join(lines_of(found, every=arguments.every)))
     if arguments.out is not None:
-        write(found, arguments.out)
+        write(found, arguments.out, lambda whole: as_table(whole).to_csv(index=False))
     return 0
 
 
@@ -306,21 +305,8 @@ def _whole_numbers(text: str) -> list[int]:
         raise RequestError(f"{text!r} is no list of whole numbers; give one such as 0,16.") from None
 
 
-def _write(scores: "xr.Dataset", path: Path) -> None:
-    """All scores by the ending of the name; the counts of ranks go to JSON and netCDF alone."""
-    try:
-        if path.suffix == ".nc":
-            from engine.netcdf_files import write_netcdf
-
-            write_netcdf(scores, path)
-        else:
-            write_text(path, as_json(scores) if path.suffix == ".json" else _flat(scores).to_csv())
-    except OSError as error:
-        raise DataError(f"{path} cannot be written ({error.strerror}); name another file.") from error
-
-
 def _flat(scores: "xr.Dataset") -> "pd.DataFrame":
-    """A row for every run, start, lead and channel, the baselines as columns."""
+    """A row for every run, start, lead and channel, the baselines as columns, but for the counts of ranks."""
     of_baselines = [str(name) for name, values in scores.data_vars.items() if "baseline" in values.dims]
     flat = scores.drop_vars([*of_baselines, "baseline", "rank_counts", "rank"], errors="ignore")
     if "baseline" in scores.coords:

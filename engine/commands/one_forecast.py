@@ -9,6 +9,8 @@ from engine.errors import DataError, RequestError
 from engine.tables import write_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
     import xarray as xr
 
@@ -43,16 +45,18 @@ def lines_of(found: "xr.Dataset", *, every: int) -> list[str]:
     ]
 
 
-def write(found: "xr.Dataset", path: Path) -> None:
-    """Write everything by the ending of the name: netCDF with the maps, CSV or JSON without. Raises DataError."""
+def write(found: "xr.Dataset", path: Path, as_csv: "Callable[[xr.Dataset], str]") -> None:
+    """Write everything by the ending of the name: netCDF with the maps, CSV or JSON without.
+
+    Raises: DataError if it cannot be written.
+    """
     try:
         if path.suffix == ".nc":
             from engine.netcdf_files import write_netcdf
 
             write_netcdf(found, path)
         else:
-            whole = as_json(found) if path.suffix == ".json" else as_table(found).to_csv(index=False)
-            write_text(path, whole)
+            write_text(path, as_json(found) if path.suffix == ".json" else as_csv(found))
     except OSError as error:
         raise DataError(f"{path} cannot be written ({error.strerror}); name another file.") from error
 
